@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The front door: every target sets up what it needs first, so that `make
+# demo` and `make check` work in a fresh clone.
+
+-include config.mak
+BUILD_DIR ?= $(CURDIR)/build
+NINJA = ninja -C "$(BUILD_DIR)"
+MESON_TEST = meson test -C "$(BUILD_DIR)" --no-rebuild --print-errorlogs
+
+.PHONY: all help deps configured check demo bench install clean distclean
+
+all: configured
+	@$(NINJA)
+
+help:
+	@echo "make            build"
+	@echo "make demo       migrate a running guest live and report"
+	@echo "make check      all tests"
+	@echo "make check-unit, make check-qtest    one layer of them"
+	@echo "make bench      ours and stock QEMU, alternating (V=1: every run)"
+	@echo "make install    under the prefix given to ./configure; DESTDIR works"
+	@echo "make clean      remove what was built; make distclean: configuration too"
+	@echo "./configure --help lists build options"
+
+deps:
+	@scripts/dependencies.sh --install
+
+configured: deps
+	@test -f "$(BUILD_DIR)/build.ninja" || ./configure
+
+check: configured
+	@$(NINJA) all meson-test-prereq
+	@$(MESON_TEST)
+
+check-%: configured
+	@$(NINJA) all meson-test-prereq
+	@$(MESON_TEST) --suite $*
+
+demo: all
+	@scripts/demo.py --build-dir "$(BUILD_DIR)"
+
+bench: all
+	@tests/bench/bench.py --build-dir "$(BUILD_DIR)" $(BENCH_ARGS)
+
+install: all
+	@meson install -C "$(BUILD_DIR)" --no-rebuild
+
+clean:
+	@test ! -f "$(BUILD_DIR)/build.ninja" || $(NINJA) -t clean
+
+distclean:
+	@rm -rf "$(BUILD_DIR)" config.mak
