@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Channels to a shell command. All bytes go through a pipe channel; this
+ * adds the life of the process.
+ */
+#include "qemu/osdep.h"
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include "io/channel-file.h"
+
+/* Between SIGTERM and SIGKILL. */
+#define COMMAND_KILL_DELAY_NS NANOSECONDS_PER_SECOND
+#define COMMAND_POLL_MS 100
+
+typedef struct QIOChannelCommand {
+    QIOChannel parent;
+    QIOChannel *pipe; /* [const] */
+    char *command;    /* [const] */
+    bool writes;      /* [const] we write to it */
+    GMutex lock;
+    pid_t pid;          /* [lock: lock] 0 once reaped */
+    int64_t term_at_ns; /* [lock: lock] when SIGTERM was sent, 0: never */
+} QIOChannelCommand;
+
+static QIOChannelCommand *command_of(QIOChannel *ioc)
+{
+    return container_of(ioc, QIOChannelCommand, parent);
+}
+
+static ssize_t command_readv(QIOChannel *ioc, const struct iovec *iov,
+                             size_t niov, int **fds, size_t *nfds,
+                             Error **errp)
+{
+    QIOChannel *pipe = command_of(ioc)->pipe;
+
+    return pipe->ops->readv(pipe, iov, niov, fds, nfds, errp);
+}
+
+static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
+                              size_t niov, const int *fds, size_t nfds,
+                              Error **errp)
+{
+    QIOChannel *pipe = command_of(ioc)->pipe;
+
+    return pipe->ops->writev(pipe, iov, niov, fds, nfds, errp);
+}
+
+static int64_t now_ns(void)
+{
+    return g_get_monotonic_time() * 1000;
+}
+
+static bool command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
+                             Error **errp)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+
+    if (how == QIO_CHANNEL_SHUTDOWN_BOTH) {
+        g_mutex_lock(&cmd->lock);
+        if (cmd->pid && !cmd->term_at_ns) {
+            kill(cmd->pid, SIGTERM);
+            cmd->term_at_ns = now_ns();
+        }
+        g_mutex_unlock(&cmd->lock);
+    }
+    return qio_channel_shutdown(cmd->pipe, how, errp);
+}
+
+static bool command_set_blocking(QIOChannel *ioc, bool enabled, Error **errp)
+{
+    return qio_channel_set_blocking(command_of(ioc)->pipe, enabled, errp);
+}
+
+/* Waits for the end of the process; a shutdown cuts that short. */
+static int command_wait(QIOChannelCommand *cmd)
+{
+    int pidfd = pidfd_open(cmd->pid, 0);
+    int status = 0;
+
+    for (;;) {
+        struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+        pid_t reaped;
+
+        g_mutex_lock(&cmd->lock);
+        reaped = waitpid(cmd->pid, &status, WNOHANG);
+        if (reaped != 0) {
+            cmd->pid = 0;
+            g_mutex_unlock(&cmd->lock);
+            break;
+        }
+        if (cmd->term_at_ns &&
+            now_ns() - cmd->term_at_ns > COMMAND_KILL_DELAY_NS) {
+            kill(cmd->pid, SIGKILL);
+        }
+        g_mutex_unlock(&cmd->lock);
+        poll(&pfd, 1, COMMAND_POLL_MS);
+    }
+    qemu_close(&pidfd);
+    return status;
+}
+
+/* Whether the status only says that we stopped reading, or killed it. */
+static bool command_status_expected(QIOChannelCommand *cmd, int status)
+{
+    int sig = 0;
+
+    if (status == 0 || cmd->term_at_ns) {
+        return true;
+    }
+    if (WIFSIGNALED(status)) {
+        sig = WTERMSIG(status);
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) > 128) {
+        sig = WEXITSTATUS(status) - 128; /* how a shell reports it */
+    }
+    return sig == SIGPIPE && !cmd->writes;
+}
+
+static bool command_close(QIOChannel *ioc, Error **errp)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+    int status;
+
+    qio_channel_close(cmd->pipe, NULL);
+    status = command_wait(cmd);
+    if (command_status_expected(cmd, status)) {
+        return true;
+    }
+    if (WIFSIGNALED(status)) {
+        error_setg(errp, "command '%s' was killed by signal %d (%s)",
+                   cmd->command, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else {
+        error_setg(errp, "command '%s' failed with exit status %d",
+                   cmd->command, WEXITSTATUS(status));
+    }
+    return false;
+}
+
+static int command_poll_fd(QIOChannel *ioc, GIOCondition condition)
+{
+    QIOChannel *pipe = command_of(ioc)->pipe;
+
+    return pipe->ops->poll_fd(pipe, condition);
+}
+
+static int command_wake_fd(QIOChannel *ioc, GIOCondition condition)
+{
+    QIOChannel *pipe = command_of(ioc)->pipe;
+
+    return pipe->ops->wake_fd(pipe, condition);
+}
+
+static void command_finalize(QIOChannel *ioc)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+
+    qio_channel_unref(cmd->pipe);
+    g_mutex_clear(&cmd->lock);
+    g_free(cmd->command);
+    g_free(cmd);
+}
+
+static const QIOChannelOps command_ops = {
+    .type = "command",
+    .readv = command_readv,
+    .writev = command_writev,
+    .shutdown = command_shutdown,
+    .set_blocking = command_set_blocking,
+    .close = command_close,
+    .poll_fd = command_poll_fd,
+    .wake_fd = command_wake_fd,
+    .finalize = command_finalize,
+};
+
+/* [0]: the child's end, numbered above the standard streams; [1]: ours. */
+static bool command_pipe(int ends[2], bool child_reads, Error **errp)
+{
+    int fds[2], child;
+
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        error_setg_errno(errp, errno, "cannot make a pipe");
+        return false;
+    }
+    child = fcntl(fds[child_reads ? 0 : 1], F_DUPFD_CLOEXEC, 3);
+    if (child < 0) {
+        error_setg_errno(errp, errno, "cannot make a pipe");
+        qemu_close(&fds[0]);
+        qemu_close(&fds[1]);
+        return false;
+    }
+    qemu_close(&fds[child_reads ? 0 : 1]);
+    ends[0] = child;
+    ends[1] = fds[child_reads ? 1 : 0];
+    return true;
+}
+
+static void command_file_action(posix_spawn_file_actions_t *actions, int fd,
+                                int target)
+{
+    if (fd >= 0) {
+        posix_spawn_file_actions_adddup2(actions, fd, target);
+    } else {
+        posix_spawn_file_actions_addopen(actions, target, "/dev/null", O_RDWR,
+                                         0);
+    }
+}
+
+/* Returns the process, or -1. Signals are as in a fresh process. */
+static pid_t command_spawn(const char *command, int in_fd, int out_fd,
+                           Error **errp)
+{
+    const char *argv[] = { "/bin/sh", "-c", command, NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    pid_t pid = -1;
+    int ret;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawn_file_actions_init(&actions);
+    command_file_action(&actions, in_fd, STDIN_FILENO);
+    command_file_action(&actions, out_fd, STDOUT_FILENO);
+    ret = posix_spawn(&pid, argv[0], &actions, &attr, (char *const *)argv,
+                      environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    if (ret != 0) {
+        error_setg_errno(errp, ret, "cannot run command '%s'", command);
+        return -1;
+    }
+    return pid;
+}
+
+QIOChannel *qio_channel_command_new(const char *command, int flags,
+                                    Error **errp)
+{
+    g_autofree char *name = g_strconcat("exec:", command, NULL);
+    int mode = flags & O_ACCMODE;
+    int in[2] = { -1, -1 }, out[2] = { -1, -1 };
+    QIOChannelCommand *cmd;
+    QIOChannel *pipe = NULL;
+    pid_t pid = -1;
+
+    if ((mode == O_RDONLY || command_pipe(in, true, errp)) &&
+        (mode == O_WRONLY || command_pipe(out, false, errp))) {
+        pipe = qio_channel_pipe_new(out[1], in[1], name, errp);
+        in[1] = out[1] = -1;
+    }
+    if (pipe) {
+        pid = command_spawn(command, in[0], out[0], errp);
+    }
+    qemu_close(&in[0]);
+    qemu_close(&in[1]);
+    qemu_close(&out[0]);
+    qemu_close(&out[1]);
+    if (pid < 0) {
+        qio_channel_unref(pipe);
+        return NULL;
+    }
+
+    cmd = g_new0(QIOChannelCommand, 1);
+    g_mutex_init(&cmd->lock);
+    cmd->pipe = pipe;
+    cmd->pid = pid;
+    cmd->writes = mode != O_RDONLY;
+    cmd->command = g_strdup(command);
+    qio_channel_init(&cmd->parent, &command_ops, pipe->features, name);
+    return &cmd->parent;
+}
