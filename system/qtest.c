@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The qtest server: lines in, replies out, a log of both. Main loop, BQL.
+ * Replies to all requests of one read go out together.
+ */
+#include "qemu/osdep.h"
+#include "chardev/char.h"
+#include "system/clock.h"
+#include "system/qtest.h"
+#include "qtest-internal.h"
+
+#define READ_BYTES 65536
+
+typedef struct QTestServer {
+    /* [const] */
+    VM *vm;
+    Chardev *chr;
+    FILE *log; /* or NULL */
+
+    /* [lock: bql] */
+    GString *partial; /* the start of a line whose end has not come */
+    GString *out;     /* kept for its memory */
+    bool overlong;    /* dropping input up to the next newline */
+    int64_t opened_ns;
+} QTestServer;
+
+static void qtest_log(QTestServer *s, const char *tag, const char *text,
+                      size_t len_bytes)
+{
+    double seconds = (double)(clock_host_ns() - s->opened_ns) /
+                     NANOSECONDS_PER_SECOND;
+
+    fprintf(s->log, "[%s +%.06f] %.*s\n", tag, seconds, (int)len_bytes, text);
+    fflush(s->log);
+}
+
+static void qtest_line(QTestServer *s, char *line, size_t len_bytes)
+{
+    size_t before = s->out->len;
+
+    if (len_bytes && line[len_bytes - 1] == '\r') {
+        line[--len_bytes] = '\0';
+    }
+    if (s->log) {
+        qtest_log(s, "R", line, len_bytes);
+    }
+    qtest_execute(s->vm, line, s->out);
+    if (s->log) {
+        qtest_log(s, "S", s->out->str + before, s->out->len - before - 1);
+    }
+}
+
+static size_t qtest_can_read(void *opaque)
+{
+    return READ_BYTES;
+}
+
+/* Keeps what has no newline yet, within bounds. */
+static void qtest_keep(QTestServer *s, const char *text, size_t len_bytes)
+{
+    if (s->partial->len + len_bytes > QTEST_MAX_LINE_BYTES) {
+        g_string_truncate(s->partial, 0);
+        s->overlong = true;
+    } else if (!s->overlong) {
+        g_string_append_len(s->partial, text, len_bytes);
+    }
+}
+
+static void qtest_end_line(QTestServer *s, const char *text, size_t len_bytes)
+{
+    qtest_keep(s, text, len_bytes);
+    if (s->overlong) {
+        s->overlong = false;
+        g_string_append_printf(s->out, "FAIL Line longer than %llu bytes\n",
+                               QTEST_MAX_LINE_BYTES);
+    } else {
+        qtest_line(s, s->partial->str, s->partial->len);
+    }
+    /* A huge line's memory is not kept. */
+    if (s->partial->allocated_len > 4 * READ_BYTES) {
+        g_string_free(s->partial, TRUE);
+        s->partial = g_string_new(NULL);
+    } else {
+        g_string_truncate(s->partial, 0);
+    }
+}
+
+static void qtest_read(void *opaque, const uint8_t *buf, size_t len_bytes)
+{
+    QTestServer *s = opaque;
+    const char *at = (const char *)buf;
+    const char *end = at + len_bytes;
+
+    while (at < end) {
+        const char *newline = memchr(at, '\n', end - at);
+
+        if (!newline) {
+            qtest_keep(s, at, end - at);
+            break;
+        }
+        qtest_end_line(s, at, newline - at);
+        at = newline + 1;
+        if (s->out->len > READ_BYTES) {
+            chardev_write(s->chr, s->out->str, s->out->len);
+            g_string_truncate(s->out, 0);
+        }
+    }
+    if (s->out->len) {
+        chardev_write(s->chr, s->out->str, s->out->len);
+    }
+    if (s->out->allocated_len > 4 * READ_BYTES) {
+        g_string_free(s->out, TRUE);
+        s->out = g_string_new(NULL);
+    } else {
+        g_string_truncate(s->out, 0);
+    }
+}
+
+static void qtest_event(void *opaque, ChardevEvent event)
+{
+    QTestServer *s = opaque;
+    const char *what = event == CHR_EVENT_OPENED ? "OPENED" : "CLOSED";
+
+    g_string_truncate(s->partial, 0);
+    s->overlong = false;
+    if (event == CHR_EVENT_OPENED) {
+        s->opened_ns = clock_host_ns();
+    }
+    if (s->log) {
+        qtest_log(s, "I", what, strlen(what));
+    }
+}
+
+static const ChardevFrontend qtest_frontend = {
+    .can_read = qtest_can_read,
+    .read = qtest_read,
+    .event = qtest_event,
+};
+
+static void qtest_server_free(VM *vm, void *opaque)
+{
+    QTestServer *s = opaque;
+
+    chardev_disconnect(s->chr);
+    if (s->log) {
+        fclose(s->log);
+    }
+    g_string_free(s->partial, TRUE);
+    g_string_free(s->out, TRUE);
+    g_free(s);
+}
+
+/* True without a log where none is wanted. */
+static bool open_log(const char *path, FILE **log, Error **errp)
+{
+    *log = NULL;
+    if (!path || !strcmp(path, "none") || !strcmp(path, "/dev/null")) {
+        return true;
+    }
+    *log = fopen(path, "we");
+    if (!*log) {
+        error_setg_errno(errp, errno, "cannot open the qtest log '%s'", path);
+        return false;
+    }
+    return true;
+}
+
+bool qtest_server_add(VM *vm, Chardev *chr, const char *log_path, Error **errp)
+{
+    QTestServer *s;
+    FILE *log;
+
+    if (!open_log(log_path, &log, errp)) {
+        return false;
+    }
+    s = g_new0(QTestServer, 1);
+    s->vm = vm;
+    s->chr = chr;
+    s->log = log;
+    s->partial = g_string_new(NULL);
+    s->out = g_string_new(NULL);
+    s->opened_ns = clock_host_ns();
+    vm_on_free(vm, qtest_server_free, s);
+    return chardev_connect(chr, &qtest_frontend, s, NULL, errp);
+}
