@@ -22,6 +22,15 @@
 
 #include <glib.h>
 
+/* gcc says so with a macro, clang with a feature. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#include "qemu/tsan.h"
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#include "qemu/tsan.h"
+#endif
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 /* @a must be a power of two for the three below. */

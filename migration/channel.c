@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* URIs and channel lists; picks the transport. Main loop, BQL held. */
+#include "qemu/osdep.h"
+
+#include "migration/channel.h"
+
+static bool uri_parse_into(const char *uri, MigrationAddress *addr,
+                           Error **errp)
+{
+    if (g_str_has_prefix(uri, "tcp:") || g_str_has_prefix(uri, "unix:") ||
+        g_str_has_prefix(uri, "fd:")) {
+        addr->transport = MIGRATION_ADDRESS_TYPE_SOCKET;
+        return socket_migration_parse(uri, &addr->u.socket, errp);
+    }
+    if (g_str_has_prefix(uri, "exec:")) {
+        strList **tail = &addr->u.exec.args;
+
+        addr->transport = MIGRATION_ADDRESS_TYPE_EXEC;
+        QAPI_LIST_APPEND(tail, g_strdup("/bin/sh"));
+        QAPI_LIST_APPEND(tail, g_strdup("-c"));
+        QAPI_LIST_APPEND(tail, g_strdup(uri + strlen("exec:")));
+        return true;
+    }
+    if (g_str_has_prefix(uri, "file:")) {
+        addr->transport = MIGRATION_ADDRESS_TYPE_FILE;
+        return file_migration_parse(uri + strlen("file:"), &addr->u.file,
+                                    errp);
+    }
+    error_setg(errp, "unknown migration protocol: %s", uri);
+    error_append_hint(errp, "Use tcp:, unix:, fd:, exec: or file:\n");
+    return false;
+}
+
+MigrationAddress *migration_uri_parse(const char *uri, Error **errp)
+{
+    MigrationAddress *addr = g_new0(MigrationAddress, 1);
+
+    if (!uri_parse_into(uri, addr, errp)) {
+        /* A failed parser leaves a valid, if empty, branch. */
+        qapi_free_MigrationAddress(addr);
+        return NULL;
+    }
+    return addr;
+}
+
+static bool address_check(const MigrationAddress *addr, Error **errp)
+{
+    if (addr->transport == MIGRATION_ADDRESS_TYPE_EXEC &&
+        (!addr->u.exec.args || !addr->u.exec.args->value[0])) {
+        error_setg(errp, "exec channel needs a command in 'args'");
+        return false;
+    }
+    return true;
+}
+
+MigrationAddress *migration_address_new(const char *uri,
+                                        const MigrationChannelList *channels,
+                                        Error **errp)
+{
+    if (!uri == !channels) {
+        error_setg(errp, "need either 'uri' or 'channels' argument");
+        return NULL;
+    }
+    if (uri) {
+        return migration_uri_parse(uri, errp);
+    }
+    if (channels->next) {
+        error_setg(errp, "Channel list has more than one main entry");
+        return NULL;
+    }
+    if (!address_check(channels->value->addr, errp)) {
+        return NULL;
+    }
+    return QAPI_CLONE(MigrationAddress, channels->value->addr);
+}
+
+bool migration_address_connects(const MigrationAddress *addr)
+{
+    return addr->transport == MIGRATION_ADDRESS_TYPE_SOCKET &&
+           addr->u.socket.type != SOCKET_ADDRESS_TYPE_FD;
+}
+
+QIOChannel *migration_channel_open(VM *vm, const MigrationAddress *addr,
+                                   struct FdTable *fds, bool outgoing,
+                                   Error **errp)
+{
+    switch (addr->transport) {
+    case MIGRATION_ADDRESS_TYPE_SOCKET:
+        g_assert(addr->u.socket.type == SOCKET_ADDRESS_TYPE_FD);
+        return fd_migration_open(fds, addr->u.socket.u.fd.str, errp);
+    case MIGRATION_ADDRESS_TYPE_EXEC:
+        return exec_migration_open(&addr->u.exec, outgoing, errp);
+    case MIGRATION_ADDRESS_TYPE_FILE:
+        return file_migration_open(vm, &addr->u.file, outgoing, errp);
+    default:
+        g_assert_not_reached();
+    }
+}

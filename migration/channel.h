@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From what a client wrote to a channel. Main loop, BQL held. Private to
+ * migration/.
+ */
+#ifndef MIGRATION_CHANNEL_H
+#define MIGRATION_CHANNEL_H
+
+#include "io/channel.h"
+#include "qapi/qapi-types-migration.h"
+#include "system/vm.h"
+
+struct FdTable;
+
+/*
+ * tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND, file:PATH[,offset=N]. Free
+ * with qapi_free_MigrationAddress().
+ */
+MigrationAddress *migration_uri_parse(const char *uri, Error **errp);
+
+/* Exactly one of @uri and @channels, which must hold one main channel. */
+MigrationAddress *migration_address_new(const char *uri,
+                                        const MigrationChannelList *channels,
+                                        Error **errp);
+
+/* tcp and unix: takes time to connect, and can be listened on. */
+bool migration_address_connects(const MigrationAddress *addr);
+
+/*
+ * A channel to write a stream to (@outgoing) or to read one from, for
+ * addresses that are there at once. @fds may be NULL.
+ */
+QIOChannel *migration_channel_open(VM *vm, const MigrationAddress *addr,
+                                   struct FdTable *fds, bool outgoing,
+                                   Error **errp);
+
+/* --- one per transport ---------------------------------------------------- */
+bool socket_migration_parse(const char *uri, SocketAddress *addr,
+                            Error **errp);
+bool file_migration_parse(const char *spec, FileMigrationArgs *args,
+                          Error **errp);
+QIOChannel *file_migration_open(VM *vm, const FileMigrationArgs *args,
+                                bool outgoing, Error **errp);
+QIOChannel *fd_migration_open(struct FdTable *fds, const char *name,
+                              Error **errp);
+QIOChannel *exec_migration_open(const MigrationExecCommand *exec,
+                                bool outgoing, Error **errp);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The destination: listens, loads in the thread "mig/dst/load" so that main
+ * stays free, tells the source, and starts the guest. Main loop with the BQL
+ * held, but for the thread's own part.
+ */
+#include "qemu/osdep.h"
+#include <poll.h>
+
+#include "io/channel-socket.h"
+#include "migration/migration-internal.h"
+#include "migration/return-path.h"
+#include "migration/savevm.h"
+#include "qapi/qapi-events-migration.h"
+#include "qemu/thread.h"
+#include "system/clock.h"
+#include "system/cpus.h"
+#include "system/runstate.h"
+
+/* After a failure, for the source to read our verdict and hang up. */
+#define DRAIN_MS 500
+
+static void incoming_on_change(void *opaque, MigrationStatus status)
+{
+    MigrationIncomingState *mis = opaque;
+
+    if (migration_cap(migration_options_config(mis->vm->migration->options),
+                      MIGRATION_CAPABILITY_EVENTS)) {
+        qapi_event_send_migration(&mis->vm->events, status);
+    }
+}
+
+MigrationIncomingState *migration_incoming_new(VM *vm)
+{
+    MigrationIncomingState *mis = g_new0(MigrationIncomingState, 1);
+
+    mis->vm = vm;
+    mis->exit_on_error = true;
+    g_mutex_init(&mis->error_lock);
+    g_mutex_init(&mis->file_lock);
+    g_mutex_init(&mis->rp_mutex);
+    migration_machine_init(&mis->machine, MIGRATION_SIDE_DESTINATION,
+                           incoming_on_change, mis);
+    return mis;
+}
+
+void migration_incoming_free(MigrationIncomingState *mis)
+{
+    g_assert(!mis->thread);
+    qio_net_listener_free(mis->listener);
+    qapi_free_SocketAddressList(mis->listen_addresses);
+    error_free(mis->error);
+    g_mutex_clear(&mis->error_lock);
+    g_mutex_clear(&mis->file_lock);
+    g_mutex_clear(&mis->rp_mutex);
+    migration_machine_destroy(&mis->machine);
+    g_free(mis);
+}
+
+void migration_incoming_fail(MigrationIncomingState *mis, Error *err)
+{
+    g_mutex_lock(&mis->error_lock);
+    if (mis->error) {
+        error_free(err);
+    } else {
+        mis->error = err;
+    }
+    g_mutex_unlock(&mis->error_lock);
+}
+
+/* --- The loading thread --------------------------------------------------- */
+
+/*
+ * A socket that is closed with unread input resets the connection, and takes
+ * our last message with it: let the source hang up first.
+ */
+static void drain(QIOChannel *ioc)
+{
+    int64_t end_ms = clock_host_ms() + DRAIN_MS;
+    int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_IN) : -1;
+    uint8_t buf[4096];
+    int64_t left_ms;
+
+    qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL);
+    while (fd >= 0 && (left_ms = end_ms - clock_host_ms()) > 0) {
+        struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+        if (poll(&pfd, 1, (int)left_ms) <= 0 ||
+            qio_channel_read(ioc, buf, sizeof(buf), NULL) <= 0) {
+            break;
+        }
+    }
+}
+
+/* Registers as loaded go to whoever executes the guest. */
+static bool push_cpus(VM *vm, Error **errp)
+{
+    bool ok;
+
+    bql_lock(vm);
+    ok = cpus_push_state(vm, errp);
+    bql_unlock(vm);
+    return ok;
+}
+
+static void incoming_cleanup(VM *vm, void *opaque);
+
+static void *incoming_thread(void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+    Error *err = NULL;
+
+    /* The source gives its guest up when it reads success, not before. */
+    mis->loaded = loadvm(mis, mis->from_src, &err) &&
+                  push_cpus(mis->vm, &err) &&
+                  migration_incoming_send_shut(mis, 0, &err);
+    if (!mis->loaded) {
+        migration_incoming_fail(mis, err);
+        if (mis->to_src && migration_incoming_send_shut(mis, 1, NULL)) {
+            drain(mis->channel);
+        }
+    }
+    vm_invoke(mis->vm, incoming_cleanup, mis);
+    return NULL;
+}
+
+/* --- The end -------------------------------------------------------------- */
+
+static void incoming_release(MigrationIncomingState *mis)
+{
+    QIOChannel *ioc;
+
+    g_mutex_lock(&mis->rp_mutex);
+    if (mis->to_src) {
+        qemu_fclose(mis->to_src, NULL);
+        mis->to_src = NULL;
+    }
+    g_mutex_unlock(&mis->rp_mutex);
+    qemu_fclose(mis->from_src, NULL);
+    mis->from_src = NULL;
+    g_mutex_lock(&mis->file_lock);
+    ioc = mis->channel;
+    mis->channel = NULL;
+    g_mutex_unlock(&mis->file_lock);
+    /* The source must not wait for us, whoever else refers to the channel. */
+    qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    qio_channel_unref(ioc);
+}
+
+static void incoming_finish_failed(MigrationIncomingState *mis)
+{
+    bool moved = migration_advance(&mis->machine, MIGRATION_EV_FAIL, NULL);
+
+    g_assert(moved);
+    if (mis->shutting_down || !mis->exit_on_error) {
+        return;
+    }
+    error_report("load of migration failed: %s",
+                 error_get_pretty(mis->error));
+    vm_request_shutdown_code(mis->vm, SHUTDOWN_CAUSE_HOST_ERROR, 1);
+}
+
+/* The guest goes on as the source had it. */
+static bool start_guest(VM *vm, bool has_state, RunState state, Error **errp)
+{
+    if (has_state && state != RUN_STATE_RUNNING) {
+        return runstate_set(vm, state, errp);
+    }
+    return vm->autostart ? vm_start(vm, errp)
+                         : runstate_set(vm, RUN_STATE_PAUSED, errp);
+}
+
+static void incoming_cleanup(VM *vm, void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+    RunState state = RUN_STATE_RUNNING;
+    bool has_state, moved;
+    Error *err = NULL;
+
+    g_thread_join(mis->thread);
+    mis->thread = NULL;
+    has_state = loadvm_global_state(mis, &state);
+    loadvm_cleanup(mis);
+    incoming_release(mis);
+    if (!mis->loaded) {
+        incoming_finish_failed(mis);
+        return;
+    }
+    if (!start_guest(vm, has_state, state, &err)) {
+        error_prepend(&err, "the state is loaded, but the guest cannot go "
+                            "on: ");
+        migration_incoming_fail(mis, err);
+        incoming_finish_failed(mis);
+        return;
+    }
+    moved = migration_advance(&mis->machine, MIGRATION_EV_DONE, NULL);
+    g_assert(moved);
+}
+
+bool migration_incoming_idle(MigrationIncomingState *mis)
+{
+    return !mis->thread && !mis->listener;
+}
+
+void migration_incoming_abort(MigrationIncomingState *mis)
+{
+    mis->shutting_down = true;
+    if (mis->listener) {
+        qio_net_listener_free(mis->listener);
+        mis->listener = NULL;
+        migration_advance(&mis->machine, MIGRATION_EV_FAIL, NULL);
+    }
+    g_mutex_lock(&mis->file_lock);
+    if (mis->channel) {
+        qio_channel_shutdown(mis->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    }
+    g_mutex_unlock(&mis->file_lock);
+}
+
+/* --- The start ------------------------------------------------------------ */
+
+static void incoming_begin(MigrationIncomingState *mis)
+{
+    bool moved;
+
+    mis->started = true;
+    mis->config = *migration_options_config(mis->vm->migration->options);
+    moved = migration_advance(&mis->machine, MIGRATION_EV_START, NULL);
+    g_assert(moved);
+}
+
+static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
+{
+    bool moved;
+
+    /* Capabilities may still be set while it listens. */
+    mis->config = *migration_options_config(mis->vm->migration->options);
+    g_mutex_lock(&mis->file_lock);
+    mis->channel = qio_channel_ref(ioc);
+    g_mutex_unlock(&mis->file_lock);
+    mis->from_src = qemu_file_new_input(ioc);
+    moved = migration_advance(&mis->machine, MIGRATION_EV_CONNECTED, NULL);
+    g_assert(moved);
+    mis->thread = qemu_thread_create("mig/dst/load", incoming_thread, mis);
+}
+
+void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc)
+{
+    incoming_begin(mis);
+    incoming_run(mis, ioc);
+}
+
+static void incoming_client(QIONetListener *listener, QIOChannel *ioc,
+                            void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+
+    bql_lock(mis->vm);
+    if (mis->listener) {
+        /* One main channel: whoever comes later is refused by the kernel. */
+        qio_net_listener_free(mis->listener);
+        mis->listener = NULL;
+        incoming_run(mis, ioc);
+    }
+    bql_unlock(mis->vm);
+    qio_channel_unref(ioc);
+}
+
+static bool incoming_listen_socket(MigrationIncomingState *mis,
+                                   const SocketAddress *addr, Error **errp)
+{
+    SocketAddressList **tail = &mis->listen_addresses;
+    const SocketAddress *real;
+
+    mis->listener = qio_net_listener_new(addr, 1, errp);
+    if (!mis->listener) {
+        return false;
+    }
+    for (unsigned i = 0;
+         (real = qio_net_listener_address(mis->listener, i)) != NULL; i++) {
+        QAPI_LIST_APPEND(tail, QAPI_CLONE(SocketAddress, real));
+    }
+    incoming_begin(mis);
+    qio_net_listener_set_client_fn(mis->listener, incoming_client, mis,
+                                   mis->vm->main_context);
+    return true;
+}
+
+bool migration_incoming_listen(MigrationIncomingState *mis,
+                               const MigrationAddress *addr,
+                               struct FdTable *fds, Error **errp)
+{
+    QIOChannel *ioc;
+
+    if (migration_address_connects(addr)) {
+        return incoming_listen_socket(mis, &addr->u.socket, errp);
+    }
+    ioc = migration_channel_open(mis->vm, addr, fds, false, errp);
+    if (!ioc) {
+        return false;
+    }
+    migration_incoming_channel(mis, ioc);
+    qio_channel_unref(ioc);
+    return true;
+}
+
+bool migration_incoming_start(VM *vm, const char *uri, Error **errp)
+{
+    MigrationIncomingState *mis = vm->incoming;
+    MigrationAddress *addr;
+    bool ok;
+
+    if (strcmp(uri, "defer") == 0) {
+        mis->deferred = true;
+        return true;
+    }
+    addr = migration_uri_parse(uri, errp);
+    if (!addr) {
+        return false;
+    }
+    ok = migration_incoming_listen(mis, addr, NULL, errp);
+    qapi_free_MigrationAddress(addr);
+    return ok;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the control side share: the two objects' life, the
+ * source's thread and its pace. Private to migration/.
+ */
+#ifndef MIGRATION_MIGRATION_INTERNAL_H
+#define MIGRATION_MIGRATION_INTERNAL_H
+
+#include "migration/channel.h"
+#include "migration/migration.h"
+
+/* --- migration.c: the source; main loop, BQL held ------------------------ */
+
+/* No migration under way: another may start. */
+bool migration_source_idle(MigrationState *s);
+/*
+ * Starts towards @addr. On failure the status is `failed`, with the same
+ * error. @fds (may be NULL) are the named descriptors of who asked.
+ */
+bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
+                            struct FdTable *fds, Error **errp);
+/* Starts over a channel that is there; takes a reference. */
+void migration_source_start_channel(MigrationState *s, QIOChannel *ioc);
+/* Whether the guest may be migrated now. */
+bool migration_source_allowed(MigrationState *s, Error **errp);
+/* Nothing if there is nothing to cancel. */
+void migration_source_cancel(MigrationState *s);
+/* vm_invoke() callback: the thread has ended, move on to the final status. */
+void migration_source_cleanup(VM *vm, void *opaque);
+/* Makes all I/O on the channel end. Any thread. */
+void migration_source_shutdown_channel(MigrationState *s);
+
+/* --- migration-thread.c -------------------------------------------------- */
+void *migration_thread(void *opaque);
+
+/* --- migration-incoming.c: the destination; main loop, BQL held ----------- */
+MigrationIncomingState *migration_incoming_new(VM *vm);
+void migration_incoming_free(MigrationIncomingState *mis);
+bool migration_incoming_listen(MigrationIncomingState *mis,
+                               const MigrationAddress *addr,
+                               struct FdTable *fds, Error **errp);
+/* The main channel is there; takes a reference. */
+void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc);
+bool migration_incoming_idle(MigrationIncomingState *mis);
+/* Makes it fail soon without a report or an exit. */
+void migration_incoming_abort(MigrationIncomingState *mis);
+
+/* --- migration-info.c ---------------------------------------------------- */
+/* Free with qapi_free_MigrationInfo(). BQL. */
+MigrationInfo *migration_info_new(VM *vm);
+
+/* --- blocker.c ----------------------------------------------------------- */
+typedef struct MigrationBlocker MigrationBlocker;
+void migration_blocker_free(void *opaque);
+/* NULL if @index is past the end. */
+const char *migration_blocker_reason(MigrationState *s, unsigned index);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source's thread "mig/src/main": the phases of a migration in a list.
+ * What it decides it leaves in MigrationState for migration_source_cleanup(),
+ * which main runs after it ended.
+ */
+#include "qemu/osdep.h"
+
+#include "migration/migration-internal.h"
+#include "migration/migration-rate.h"
+#include "migration/return-path.h"
+#include "migration/savevm.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "system/runstate.h"
+
+/* The destination's reason is waited for this long after a write failed. */
+#define REFUSAL_WAIT_MS 1000
+
+#define SET(field, value) qatomic_set_relaxed(&(field), (value))
+#define GET(field) qatomic_read_relaxed(&(field))
+
+bool migration_rate_exceeded(MigrationState *s)
+{
+    return migration_should_stop(s) ||
+           migration_rate_used_up(s->rate_limit,
+                                  qemu_file_transferred(s->to_dst));
+}
+
+static void update_bytes(MigrationState *s)
+{
+    uint64_t sent = qemu_file_transferred(s->to_dst);
+
+    SET(s->counters.transferred_bytes, sent);
+    if (GET(s->completing)) {
+        SET(s->counters.downtime_bytes,
+            sent - GET(s->counters.precopy_bytes));
+    } else {
+        SET(s->counters.precopy_bytes, sent);
+    }
+}
+
+static bool phase_setup(MigrationState *s, Error **errp)
+{
+    if (!savevm_send_header(s, s->to_dst, errp)) {
+        return false;
+    }
+    if (s->has_return_path) {
+        savevm_send_open_return_path(s->to_dst);
+        savevm_send_ping(s->to_dst, 1);
+        s->return_path = return_path_start(s, s->channel);
+    }
+    if (!savevm_setup(s, s->to_dst, errp) || !qemu_fflush(s->to_dst, errp)) {
+        return false;
+    }
+    update_bytes(s);
+    SET(s->times.setup_ms, clock_host_ms() - GET(s->times.start_ms));
+    return migration_advance(&s->machine, MIGRATION_EV_CONNECTED, errp);
+}
+
+/* Sleeps until the slice is over, or something happened. */
+static void wait_for_slice(MigrationState *s, int64_t wait_ms)
+{
+    int64_t end_us = g_get_monotonic_time() + wait_ms * 1000;
+
+    g_mutex_lock(&s->machine.lock);
+    while (s->machine.status == MIGRATION_STATUS_ACTIVE &&
+           !qatomic_read(&s->error) &&
+           g_cond_wait_until(&s->machine.changed, &s->machine.lock, end_us)) {
+    }
+    g_mutex_unlock(&s->machine.lock);
+}
+
+static void update_slice(MigrationState *s, uint64_t *pages_before,
+                         int64_t *before_ms)
+{
+    int64_t now_ms = clock_host_ms();
+    uint64_t pages = GET(s->counters.normal_pages) +
+                     GET(s->counters.zero_pages);
+    uint64_t remaining = GET(s->counters.remaining_pages) * TARGET_PAGE_SIZE;
+    uint64_t available = GET(
+        migration_options_live(s->options)->avail_switchover_bandwidth_bytes);
+    double bandwidth = s->rate_limit->bandwidth;
+    double expected = available ? (double)available / 1000.0 : bandwidth;
+    double mbps = bandwidth * 8.0 / 1000.0;
+
+    if (now_ms > *before_ms) {
+        SET(s->times.pages_per_second,
+            (pages - *pages_before) * 1000 / (uint64_t)(now_ms - *before_ms));
+    }
+    __atomic_store(&s->times.mbps, &mbps, __ATOMIC_RELAXED);
+    if (GET(s->counters.dirty_pages_rate) && expected > 0.0) {
+        SET(s->times.expected_downtime_ms,
+            (int64_t)MIN((double)remaining / expected, (double)INT32_MAX));
+    }
+    *pages_before = pages;
+    *before_ms = now_ms;
+}
+
+/* Counts what is left; exactly where the estimate is low enough. */
+static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
+{
+    MigrationPending pending = { 0 };
+
+    if (!savevm_pending(s, false, &pending, errp)) {
+        return false;
+    }
+    *decision = migration_rate_decide(s->rate_limit, pending.precopy_bytes,
+                                      false);
+    if (*decision != MIGRATION_ASK_EXACT) {
+        return true;
+    }
+    pending = (MigrationPending) { 0 };
+    if (!savevm_pending(s, true, &pending, errp)) {
+        return false;
+    }
+    *decision = migration_rate_decide(s->rate_limit, pending.precopy_bytes,
+                                      true);
+    return true;
+}
+
+static bool phase_iterate(MigrationState *s, Error **errp)
+{
+    const MigrationLiveParams *params = migration_options_live(s->options);
+    int64_t before_ms = clock_host_ms();
+    uint64_t pages_before = 0;
+    int64_t wait_ms;
+    bool finished;
+
+    migration_rate_start(s->rate_limit, before_ms,
+                         qemu_file_transferred(s->to_dst),
+                         GET(params->max_bandwidth_bytes));
+    while (!migration_should_stop(s)) {
+        MigrationDecision decision;
+
+        if (!decide(s, &decision, errp)) {
+            return false;
+        }
+        if (decision == MIGRATION_SWITCH_OVER) {
+            return true;
+        }
+        if (!savevm_iterate(s, s->to_dst, &finished, errp) ||
+            !qemu_fflush(s->to_dst, errp)) {
+            return false;
+        }
+        update_bytes(s);
+        wait_ms = migration_rate_wait_ms(s->rate_limit, clock_host_ms(),
+                                         qemu_file_transferred(s->to_dst));
+        if (wait_ms) {
+            wait_for_slice(s, wait_ms);
+        }
+        if (migration_rate_slice(s->rate_limit, clock_host_ms(),
+                                 qemu_file_transferred(s->to_dst), params)) {
+            update_slice(s, &pages_before, &before_ms);
+        }
+    }
+    error_setg(errp, "told to stop while sending memory");
+    return false;
+}
+
+/* BQL held. */
+static bool switchover_locked(MigrationState *s, Error **errp)
+{
+    if (migration_should_stop(s)) {
+        error_setg(errp, "told to stop before the switchover");
+        return false;
+    }
+    SET(s->times.downtime_start_ms, clock_host_ms());
+    /* Whatever happens from here on, cleanup restores old_runstate. */
+    s->old_runstate = runstate_get(s->vm);
+    if (!vm_stop_remember(s->vm, RUN_STATE_FINISH_MIGRATE, &s->old_runstate,
+                          errp)) {
+        s->vm_was_stopped_by_us =
+            runstate_get(s->vm) == RUN_STATE_FINISH_MIGRATE;
+        return false;
+    }
+    s->vm_was_stopped_by_us = true;
+    return migration_advance(&s->machine, MIGRATION_EV_SWITCHOVER, errp);
+}
+
+static bool phase_switchover(MigrationState *s, Error **errp)
+{
+    bool ok;
+
+    bql_lock(s->vm);
+    ok = switchover_locked(s, errp);
+    bql_unlock(s->vm);
+    return ok;
+}
+
+static bool phase_complete(MigrationState *s, Error **errp)
+{
+    bool ok;
+
+    bql_lock(s->vm);
+    if (s->config.send_switchover_start) {
+        savevm_send_switchover_start(s->to_dst);
+    }
+    qatomic_set(&s->completing, true);
+    ok = savevm_complete(s, s->to_dst, errp);
+    update_bytes(s);
+    bql_unlock(s->vm);
+    return ok;
+}
+
+static bool phase_outcome(MigrationState *s, Error **errp)
+{
+    if (s->has_return_path) {
+        return return_path_wait(s->return_path, -1, errp);
+    }
+    /*
+     * No answer can come, but a cancel may have: then the far end saw the
+     * stream cut, or will be told by nobody.
+     */
+    if (migration_should_stop(s)) {
+        error_setg(errp, "told to stop before the channel was closed");
+        return false;
+    }
+    /* A command's exit status, a file's last error. */
+    return qio_channel_close(s->channel, errp);
+}
+
+typedef struct MigrationPhase {
+    const char *name;
+    bool (*run)(MigrationState *s, Error **errp);
+} MigrationPhase;
+
+static const MigrationPhase phases[] = {
+    { "setup", phase_setup },
+    { "sending memory", phase_iterate },
+    { "stopping the guest", phase_switchover },
+    { "sending device state", phase_complete },
+    { "waiting for the destination", phase_outcome },
+};
+
+/*
+ * A phase failed with @err (taken over). The destination has the last word:
+ * its refusal explains an I/O error better than that itself, and if it has
+ * taken the guest over, no error at the end of the stream may restart it
+ * here. True: it has.
+ */
+static bool fail_in_phase(MigrationState *s, const MigrationPhase *phase,
+                          Error *err)
+{
+    Error *refusal = NULL;
+
+    if (s->return_path) {
+        if (return_path_wait(s->return_path, REFUSAL_WAIT_MS, &refusal)) {
+            error_free(err);
+            return true;
+        }
+        if (return_path_has_verdict(s->return_path)) {
+            error_free(err);
+            err = refusal;
+        } else {
+            error_free(refusal);
+        }
+    }
+    error_prepend(&err, "%s: ", phase->name);
+    migration_fail(s, err);
+    return false;
+}
+
+void *migration_thread(void *opaque)
+{
+    MigrationState *s = opaque;
+    int64_t now_ms;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < ARRAY_SIZE(phases); i++) {
+        Error *err = NULL;
+
+        ok = phases[i].run(s, &err);
+        if (!ok && fail_in_phase(s, &phases[i], err)) {
+            ok = true;
+            break;
+        }
+    }
+    now_ms = clock_host_ms();
+    SET(s->times.total_ms, now_ms - GET(s->times.start_ms));
+    if (ok) {
+        int64_t active_ms = GET(s->times.total_ms) - GET(s->times.setup_ms);
+        double mbps = active_ms > 0
+                          ? (double)GET(s->counters.transferred_bytes) * 8.0 /
+                                ((double)active_ms * 1000.0)
+                          : 0.0;
+
+        SET(s->times.downtime_ms, now_ms - GET(s->times.downtime_start_ms));
+        __atomic_store(&s->times.mbps, &mbps, __ATOMIC_RELAXED);
+        s->succeeded = true;
+    }
+    vm_invoke(s->vm, migration_source_cleanup, s);
+    return NULL;
+}

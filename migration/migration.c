@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source: start, cancel and cleanup, in the main loop with the BQL held;
+ * the work between is migration-thread.c's. Also both objects' life.
+ */
+#include "qemu/osdep.h"
+
+#include "io/channel-socket.h"
+#include "migration/migration-internal.h"
+#include "migration/migration-rate.h"
+#include "migration/return-path.h"
+#include "migration/savevm.h"
+#include "qapi/qapi-events-migration.h"
+#include "qemu/thread.h"
+#include "system/clock.h"
+#include "system/runstate.h"
+
+/* --- Status and errors, any thread ---------------------------------------- */
+
+static void source_on_change(void *opaque, MigrationStatus status)
+{
+    MigrationState *s = opaque;
+
+    if (migration_cap(&s->config, MIGRATION_CAPABILITY_EVENTS)) {
+        qapi_event_send_migration(&s->vm->events, status);
+    }
+}
+
+void migration_notify_pass(MigrationState *s, uint64_t pass)
+{
+    if (migration_cap(&s->config, MIGRATION_CAPABILITY_EVENTS)) {
+        qapi_event_send_migration_pass(&s->vm->events, (int64_t)pass);
+    }
+}
+
+void migration_fail(MigrationState *s, Error *err)
+{
+    if (migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING) {
+        error_free(err);
+        return;
+    }
+    g_mutex_lock(&s->error_lock);
+    if (s->error) {
+        error_free(err);
+    } else {
+        qatomic_set(&s->error, err);
+    }
+    g_mutex_unlock(&s->error_lock);
+
+    /* Wakes who waits for a slice; under the lock its check is made with. */
+    g_mutex_lock(&s->machine.lock);
+    g_cond_broadcast(&s->machine.changed);
+    g_mutex_unlock(&s->machine.lock);
+}
+
+bool migration_should_stop(MigrationState *s)
+{
+    return qatomic_read(&s->error) ||
+           migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING;
+}
+
+void migration_source_shutdown_channel(MigrationState *s)
+{
+    g_mutex_lock(&s->file_lock);
+    if (s->channel) {
+        qio_channel_shutdown(s->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    }
+    g_mutex_unlock(&s->file_lock);
+}
+
+/* --- The end -------------------------------------------------------------- */
+
+/* The guest goes on as it was before the migration stopped it. */
+static void restore_guest(MigrationState *s)
+{
+    Error *err = NULL;
+    bool ok;
+
+    /* Someone may have continued, or shut down, the guest meanwhile. */
+    if (!s->vm_was_stopped_by_us ||
+        runstate_get(s->vm) != RUN_STATE_FINISH_MIGRATE) {
+        return;
+    }
+    if (s->old_runstate == RUN_STATE_RUNNING) {
+        ok = vm_start(s->vm, &err);
+    } else {
+        ok = runstate_set(s->vm, s->old_runstate, &err);
+    }
+    if (!ok) {
+        error_prepend(&err, "cannot go back to the run state before the "
+                            "migration: ");
+        error_report_err(err);
+    }
+}
+
+static void release_channel(MigrationState *s)
+{
+    QIOChannel *ioc;
+
+    /* A success closed the channel, or the destination has what it needs. */
+    migration_source_shutdown_channel(s);
+    return_path_free(s->return_path);
+    s->return_path = NULL;
+    if (s->to_dst) {
+        qemu_fclose(s->to_dst, NULL);
+        s->to_dst = NULL;
+    }
+    g_mutex_lock(&s->file_lock);
+    ioc = s->channel;
+    s->channel = NULL;
+    g_mutex_unlock(&s->file_lock);
+    qio_channel_unref(ioc);
+}
+
+static void move_to_end(MigrationState *s)
+{
+    MigrationEvent event;
+    Error *err = NULL;
+    bool moved;
+
+    if (s->succeeded) {
+        event = MIGRATION_EV_DONE;
+        if (!runstate_set(s->vm, RUN_STATE_POSTMIGRATE, &err)) {
+            error_report_err(err);
+        }
+    } else if (migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING) {
+        event = MIGRATION_EV_CANCEL_DONE;
+        restore_guest(s);
+    } else {
+        event = MIGRATION_EV_FAIL;
+    }
+    moved = migration_advance(&s->machine, event, NULL);
+    g_assert(moved);
+    if (event == MIGRATION_EV_FAIL) {
+        restore_guest(s);
+    }
+}
+
+void migration_source_cleanup(VM *vm, void *opaque)
+{
+    MigrationState *s = opaque;
+
+    if (s->thread) {
+        g_thread_join(s->thread);
+        s->thread = NULL;
+        savevm_cleanup(s);
+    }
+    release_channel(s);
+    g_free(s->rate_limit);
+    s->rate_limit = NULL;
+    move_to_end(s);
+}
+
+/* --- The start ------------------------------------------------------------ */
+
+bool migration_source_idle(MigrationState *s)
+{
+    switch (migration_status(&s->machine)) {
+    case MIGRATION_STATUS_NONE:
+    case MIGRATION_STATUS_COMPLETED:
+    case MIGRATION_STATUS_FAILED:
+    case MIGRATION_STATUS_CANCELLED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool migration_source_allowed(MigrationState *s, Error **errp)
+{
+    RunState state = runstate_get(s->vm);
+
+    if (!migration_source_idle(s)) {
+        error_setg(errp, "There's a migration process in progress");
+        return false;
+    }
+    if (state == RUN_STATE_INMIGRATE) {
+        error_setg(errp, "Guest is waiting for an incoming migration");
+        return false;
+    }
+    if (state == RUN_STATE_POSTMIGRATE) {
+        error_setg(errp, "Can't migrate the vm that was paused due to "
+                         "previous migration");
+        return false;
+    }
+    if (migration_blocker_reason(s, 0)) {
+        error_setg(errp, "%s", migration_blocker_reason(s, 0));
+        return false;
+    }
+    return true;
+}
+
+static void source_reset(MigrationState *s)
+{
+    g_mutex_lock(&s->error_lock);
+    error_free(s->error);
+    qatomic_set(&s->error, NULL);
+    g_mutex_unlock(&s->error_lock);
+    s->config = *migration_options_config(s->options);
+    memset(&s->counters, 0, sizeof(s->counters));
+    memset(&s->times, 0, sizeof(s->times));
+    s->times.start_ms = clock_host_ms();
+    s->times.expected_downtime_ms =
+        (int64_t)migration_options_live(s->options)->downtime_limit_ms;
+    s->old_runstate = runstate_get(s->vm);
+    s->vm_was_stopped_by_us = false;
+    s->completing = false;
+    s->succeeded = false;
+    s->has_return_path = false;
+}
+
+static void source_run(MigrationState *s, QIOChannel *ioc)
+{
+    g_mutex_lock(&s->file_lock);
+    s->channel = qio_channel_ref(ioc);
+    g_mutex_unlock(&s->file_lock);
+    s->has_return_path =
+        migration_cap(&s->config, MIGRATION_CAPABILITY_RETURN_PATH) &&
+        qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_DUPLEX);
+    s->to_dst = qemu_file_new_output(ioc);
+    s->rate_limit = g_new0(MigrationRateLimit, 1);
+    s->thread = qemu_thread_create("mig/src/main", migration_thread, s);
+}
+
+static void source_connected(QIOChannel *ioc, Error *err, void *opaque)
+{
+    MigrationState *s = opaque;
+
+    bql_lock(s->vm);
+    s->connecting = NULL;
+    if (err) {
+        migration_fail(s, err);
+        migration_source_cleanup(s->vm, s);
+    } else {
+        source_run(s, ioc);
+        qio_channel_unref(ioc);
+    }
+    bql_unlock(s->vm);
+}
+
+void migration_source_start_channel(MigrationState *s, QIOChannel *ioc)
+{
+    bool moved;
+
+    source_reset(s);
+    moved = migration_advance(&s->machine, MIGRATION_EV_START, NULL);
+    g_assert(moved);
+    source_run(s, ioc);
+}
+
+bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
+                            struct FdTable *fds, Error **errp)
+{
+    QIOChannel *ioc;
+    Error *err = NULL;
+
+    source_reset(s);
+    if (!migration_advance(&s->machine, MIGRATION_EV_START, errp)) {
+        return false;
+    }
+    if (migration_address_connects(addr)) {
+        s->connecting = qio_channel_socket_connect_async(
+            &addr->u.socket, s->vm->main_context, source_connected, s);
+        return true;
+    }
+    ioc = migration_channel_open(s->vm, addr, fds, true, &err);
+    if (!ioc) {
+        error_propagate(errp, error_copy(err));
+        migration_fail(s, err);
+        migration_source_cleanup(s->vm, s);
+        return false;
+    }
+    source_run(s, ioc);
+    qio_channel_unref(ioc);
+    return true;
+}
+
+void migration_source_cancel(MigrationState *s)
+{
+    if (!migration_advance(&s->machine, MIGRATION_EV_CANCEL, NULL)) {
+        return;
+    }
+    if (s->connecting) {
+        qio_connect_cancel(s->connecting);
+        s->connecting = NULL;
+        migration_source_cleanup(s->vm, s);
+        return;
+    }
+    migration_source_shutdown_channel(s);
+}
+
+/* --- Life ----------------------------------------------------------------- */
+
+bool migration_init(VM *vm, Error **errp)
+{
+    MigrationState *s = g_new0(MigrationState, 1);
+
+    s->vm = vm;
+    s->options = migration_options_new();
+    s->blockers = g_ptr_array_new_with_free_func(migration_blocker_free);
+    g_mutex_init(&s->error_lock);
+    g_mutex_init(&s->file_lock);
+    migration_machine_init(&s->machine, MIGRATION_SIDE_SOURCE,
+                           source_on_change, s);
+    vm->migration = s;
+    vm->incoming = migration_incoming_new(vm);
+    vm->savevm = savevm_registry_new();
+    return savevm_register_universal(vm, errp);
+}
+
+bool migration_apply_globals(VM *vm, Error **errp)
+{
+    return migration_options_apply_globals(vm->migration->options, vm, errp);
+}
+
+bool migration_is_idle(VM *vm)
+{
+    return migration_source_idle(vm->migration) &&
+           migration_incoming_idle(vm->incoming);
+}
+
+void migration_shutdown(VM *vm)
+{
+    bool idle;
+
+    /* The migration thread may be writing to a hung peer with the BQL held. */
+    migration_source_shutdown_channel(vm->migration);
+    bql_lock(vm);
+    migration_source_cancel(vm->migration);
+    migration_incoming_abort(vm->incoming);
+    idle = migration_is_idle(vm);
+    bql_unlock(vm);
+
+    while (!idle) {
+        g_main_context_iteration(vm->main_context, TRUE);
+        bql_lock(vm);
+        idle = migration_is_idle(vm);
+        bql_unlock(vm);
+    }
+}
+
+void migration_free(VM *vm)
+{
+    MigrationState *s = vm->migration;
+
+    migration_incoming_free(vm->incoming);
+    vm->incoming = NULL;
+    if (vm->savevm) {
+        savevm_registry_free(vm->savevm);
+        vm->savevm = NULL;
+    }
+    migration_options_free(s->options);
+    g_ptr_array_free(s->blockers, TRUE);
+    error_free(s->error);
+    g_mutex_clear(&s->error_lock);
+    g_mutex_clear(&s->file_lock);
+    migration_machine_destroy(&s->machine);
+    g_free(s);
+    vm->migration = NULL;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two objects of migration. Private to migration/.
+ *
+ * MigrationState is the source: one per VM, reused by each `migrate`.
+ * MigrationIncomingState is the destination. Neither knows the other.
+ * Tags: [const] while a migration runs, [own: T] only thread T, [lock: L],
+ * [atomic]. Threads: docs/devel/migration/threads.rst.
+ */
+#ifndef MIGRATION_MIGRATION_H
+#define MIGRATION_MIGRATION_H
+
+#include "migration/migration-state.h"
+#include "migration/misc.h"
+#include "migration/options.h"
+#include "migration/qemu-file.h"
+#include "migration/register.h"
+#include "qapi/qapi-types-run-state.h"
+
+/* Counters behind query-migrate. [atomic] relaxed: written by the migration
+ * thread, read by the monitor. */
+typedef struct MigrationCounters {
+    uint64_t transferred_bytes;
+    uint64_t precopy_bytes;
+    uint64_t downtime_bytes;
+    uint64_t normal_pages;
+    uint64_t zero_pages;
+    uint64_t dirty_sync_count;
+    uint64_t dirty_pages_rate;   /* per second, last round */
+    uint64_t remaining_pages;
+    uint64_t total_ram_bytes;
+} MigrationCounters;
+
+typedef struct MigrationTimes {
+    int64_t start_ms;
+    int64_t setup_ms;
+    int64_t total_ms;
+    int64_t downtime_ms;
+    int64_t downtime_start_ms;
+    int64_t expected_downtime_ms;
+    double mbps;
+    uint64_t pages_per_second;
+} MigrationTimes;
+
+struct MigrationState {
+    /* [const] for the life of the VM */
+    VM *vm;
+    struct MigrationOptions *options; /* [lock: bql] to change */
+
+    /* [const] from migrate to cleanup */
+    MigrationConfig config; /* snapshot */
+    bool has_return_path;
+
+    /* The state machine. */
+    MigrationMachine machine; /* migration-state.h; its own lock */
+
+    /* [lock: error_lock] the first error; kept until the next migrate */
+    GMutex error_lock;
+    Error *error;
+
+    /* [own: mig] between its start and its join; created by main */
+    QEMUFile *to_dst;
+    struct RAMState *ram; /* ram.c */
+    RunState old_runstate;
+    bool vm_was_stopped_by_us;
+    bool completing; /* [atomic] the last part is being, or was, sent */
+    bool succeeded; /* read by main after the join */
+
+    /* [lock: file_lock] so that cancel and yank can shut down the channel:
+     * what to_dst is, or NULL once it is being freed */
+    GMutex file_lock;
+    QIOChannel *channel;
+
+    /* [lock: bql] */
+    GThread *thread;     /* to be joined by main's cleanup */
+    struct QIOConnect *connecting; /* main is waiting for a connection */
+    bool cleanup_due;              /* vm_invoke() of the cleanup is queued */
+    MigrationTimes times; /* [atomic] by field, relaxed */
+
+    MigrationCounters counters;
+
+    struct MigrationRateLimit *rate_limit; /* [own: mig] migration-thread.c */
+    struct ReturnPath *return_path;        /* return-path.c */
+    GPtrArray *blockers;                   /* [lock: bql] */
+    unsigned next_blocker_id;              /* [lock: bql] */
+};
+
+struct MigrationIncomingState {
+    /* [const] for the life of the VM */
+    VM *vm;
+
+    /* [const] from listen to cleanup */
+    MigrationConfig config; /* snapshot */
+    bool exit_on_error;
+
+    MigrationMachine machine;
+
+    GMutex error_lock;
+    Error *error; /* [lock: error_lock] */
+
+    /* [own: load] the loading thread */
+    bool loaded; /* and the source knows; read by main after the join */
+    QEMUFile *from_src;
+    struct RAMLoadState *ram;    /* ram-load.c */
+    GHashTable *sections;        /* savevm: id -> section */
+    struct GlobalStateLoaded *global_state; /* savevm/global-state.c */
+
+    /* [lock: file_lock] */
+    GMutex file_lock;
+    QIOChannel *channel;
+
+    /* [lock: rp_mutex] the answering direction; NULL until opened */
+    GMutex rp_mutex;
+    QEMUFile *to_src;
+
+    /* [lock: bql] */
+    GThread *thread;
+    struct QIONetListener *listener;
+    struct SocketAddressList *listen_addresses;
+    bool deferred;      /* -incoming defer: migrate-incoming may come */
+    bool started;       /* it came, or -incoming had an address */
+    bool shutting_down; /* the process ends: failing is no news */
+};
+
+/*
+ * Fails the migration: keeps @err (taken over) if it is the first. The status
+ * becomes `failed` when the main loop has cleaned up; on a source that is
+ * being cancelled the error is dropped. Any thread.
+ */
+void migration_fail(MigrationState *s, Error *err);
+void migration_incoming_fail(MigrationIncomingState *mis, Error *err);
+
+/* Whether the source should give up now: cancelled or failed. Any thread. */
+bool migration_should_stop(MigrationState *s);
+
+/*
+ * Whether the bandwidth budget of the current time slice is used up, after
+ * which save_live_iterate() returns. Migration thread.
+ */
+bool migration_rate_exceeded(MigrationState *s);
+
+/* Opens the answering direction of the main channel: command 1 arrived. */
+bool migration_incoming_open_return_path(MigrationIncomingState *mis,
+                                         Error **errp);
+/* Answers a PING. Loading thread. */
+bool migration_incoming_send_pong(MigrationIncomingState *mis, uint32_t value,
+                                  Error **errp);
+
+/* Emits MIGRATION_PASS if the `events` capability is on. Migration thread. */
+void migration_notify_pass(MigrationState *s, uint64_t pass);
+
+#endif

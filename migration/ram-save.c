@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sending guest RAM: rounds over the bitmaps of what is dirty, in runs of
+ * pages that lie next to each other. Pages go out straight from guest memory.
+ *
+ * Migration thread; setup, completion and cleanup with the BQL held.
+ */
+#include "qemu/osdep.h"
+
+#include "migration/qemu-file.h"
+#include "migration/ram.h"
+#include "migration/stream-format.h"
+#include "qemu/cutils.h"
+#include "system/clock.h"
+
+/* Longest run that is read at once; between runs limits are looked at. */
+#define RUN_MAX_PAGES 512
+/* Longest stay in one call of ram_save_iterate(). */
+#define SLICE_MAX_NS (50 * 1000 * 1000)
+/* Shortest time over which a rate of dirtying is told. */
+#define RATE_PERIOD_MS 100
+
+static RAMState *ram_state(void *opaque)
+{
+    VM *vm = opaque;
+
+    return vm->migration->ram;
+}
+
+static void counter_add(uint64_t *counter, uint64_t n)
+{
+    qatomic_set_relaxed(counter, qatomic_read_relaxed(counter) + n);
+}
+
+static uint64_t dirty_pages(const RAMState *rs)
+{
+    uint64_t pages = 0;
+
+    for (size_t i = 0; i < rs->n_blocks; i++) {
+        pages += rs->blocks[i].dirty_pages;
+    }
+    return pages;
+}
+
+/* --- the dirty log --- */
+
+static bool ram_sync(RAMState *rs, Error **errp)
+{
+    MigrationCounters *counters = &rs->s->counters;
+    int64_t now_ms, elapsed_ms;
+    uint64_t syncs;
+
+    for (size_t i = 0; i < rs->n_blocks; i++) {
+        DirtyBitmap *map = &rs->blocks[i];
+
+        if (!dirty_bitmap_sync(map, &rs->period_pages, errp)) {
+            error_prepend(errp, "block '%s': ", map->block->id);
+            return false;
+        }
+    }
+    now_ms = clock_host_ms();
+    elapsed_ms = now_ms - rs->period_start_ms;
+    if (elapsed_ms >= RATE_PERIOD_MS) {
+        qatomic_set_relaxed(&counters->dirty_pages_rate,
+                            rs->period_pages * 1000 / elapsed_ms);
+        rs->period_pages = 0;
+        rs->period_start_ms = now_ms;
+    }
+    syncs = qatomic_read_relaxed(&counters->dirty_sync_count) + 1;
+    qatomic_set_relaxed(&counters->dirty_sync_count, syncs);
+    qatomic_set_relaxed(&counters->remaining_pages, dirty_pages(rs));
+    migration_notify_pass(rs->s, syncs);
+    return true;
+}
+
+/* --- records --- */
+
+/* The word of a page record, and the name if its block was not the last. */
+static void put_page_head(RAMState *rs, QEMUFile *f, const RAMBlock *block,
+                          uint64_t offset, unsigned flags)
+{
+    if (G_LIKELY(rs->last_sent == block)) {
+        qemu_put_be64(f, offset | flags | RAM_SAVE_FLAG_CONTINUE);
+    } else {
+        qemu_put_be64(f, offset | flags);
+        qemu_put_counted_string(f, block->id);
+        rs->last_sent = block;
+    }
+}
+
+static void put_zero_page(RAMState *rs, QEMUFile *f, const RAMBlock *block,
+                          uint64_t offset)
+{
+    put_page_head(rs, f, block, offset, RAM_SAVE_FLAG_ZERO);
+    qemu_put_byte(f, 0);
+}
+
+static void put_normal_page(RAMState *rs, QEMUFile *f, const RAMBlock *block,
+                            uint64_t offset)
+{
+    put_page_head(rs, f, block, offset, RAM_SAVE_FLAG_PAGE);
+    qemu_put_buffer_async(f, block->host + offset, TARGET_PAGE_SIZE);
+}
+
+/* Many pages that are known to be zero: records and nothing else. */
+static void put_zero_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
+                         uint64_t first, uint64_t count)
+{
+    const size_t record = sizeof(StreamRAMZeroContinue);
+    uint64_t word;
+
+    if (rs->last_sent != block) {
+        put_zero_page(rs, f, block, first << TARGET_PAGE_BITS);
+        first++;
+        count--;
+    }
+    word = (first << TARGET_PAGE_BITS) | RAM_SAVE_FLAG_ZERO |
+           RAM_SAVE_FLAG_CONTINUE;
+    while (count) {
+        size_t n = MIN(count, QEMU_FILE_RESERVE_MAX_BYTES / record);
+        uint8_t *p = qemu_file_reserve(f, n * record);
+
+        for (size_t i = 0; i < n; i++) {
+            stq_be_p(p, word);
+            p[8] = 0;
+            p += record;
+            word += TARGET_PAGE_SIZE;
+        }
+        qemu_file_commit(f, n * record);
+        count -= n;
+    }
+}
+
+/* --- runs --- */
+
+static void put_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
+                    uint64_t first, uint64_t count)
+{
+    MigrationCounters *counters = &rs->s->counters;
+    bool detect =
+        rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
+    uint64_t zeros = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t offset = (first + i) << TARGET_PAGE_BITS;
+
+        if (detect && buffer_is_zero(block->host + offset,
+                                     TARGET_PAGE_SIZE)) {
+            put_zero_page(rs, f, block, offset);
+            zeros++;
+        } else {
+            put_normal_page(rs, f, block, offset);
+        }
+    }
+    counter_add(&counters->zero_pages, zeros);
+    counter_add(&counters->normal_pages, count - zeros);
+}
+
+/* Sends a run from @first on that is of one kind; at most @count pages. */
+static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
+                     uint64_t first, uint64_t count, Error **errp)
+{
+    bool unpopulated =
+        !test_bit(first, map->populated) &&
+        rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
+
+    if (unpopulated) {
+        count = find_next_bit(map->populated, first + count, first) - first;
+    } else {
+        count = MIN(count, RUN_MAX_PAGES);
+        if (rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE) {
+            count = find_next_zero_bit(map->populated, first + count, first) -
+                    first;
+        }
+    }
+    if (!dirty_bitmap_take(map, first, count, errp)) {
+        error_prepend(errp, "block '%s': ", map->block->id);
+        return false;
+    }
+    if (unpopulated) {
+        put_zero_run(rs, f, map->block, first, count);
+        counter_add(&rs->s->counters.zero_pages, count);
+    } else {
+        put_run(rs, f, map->block, first, count);
+    }
+    rs->page = first + count;
+    return qemu_file_ok(f, errp);
+}
+
+/* One run, if there is one from the present place on; else *@sent is 0. */
+static bool send_next(RAMState *rs, QEMUFile *f, bool *sent, Error **errp)
+{
+    *sent = false;
+    /* One more than there are blocks: back to the start of the first. */
+    for (size_t i = 0; i <= rs->n_blocks && rs->n_blocks; i++) {
+        DirtyBitmap *map = &rs->blocks[rs->block];
+        uint64_t first, count;
+
+        if (map->dirty_pages &&
+            dirty_bitmap_next_run(map, rs->page, DIRTY_CHUNK_PAGES, &first,
+                                  &count)) {
+            *sent = true;
+            return send_run(rs, f, map, first, count, errp);
+        }
+        rs->block = (rs->block + 1) % rs->n_blocks;
+        rs->page = 0;
+    }
+    return true;
+}
+
+/* --- handlers --- */
+
+static bool count_block(RAMBlock *block, void *opaque, Error **errp)
+{
+    RAMState *rs = opaque;
+
+    rs->n_blocks += block->migratable;
+    return true;
+}
+
+static bool add_block(RAMBlock *block, void *opaque, Error **errp)
+{
+    RAMState *rs = opaque;
+
+    if (block->migratable) {
+        dirty_bitmap_init(&rs->blocks[rs->n_blocks++], block);
+    }
+    return true;
+}
+
+static void put_block_list(RAMState *rs, QEMUFile *f)
+{
+    uint64_t total_bytes = 0;
+
+    for (size_t i = 0; i < rs->n_blocks; i++) {
+        total_bytes += rs->blocks[i].block->used_bytes;
+    }
+    qatomic_set_relaxed(&rs->s->counters.total_ram_bytes, total_bytes);
+    qemu_put_be64(f, total_bytes | RAM_SAVE_FLAG_MEM_SIZE);
+    for (size_t i = 0; i < rs->n_blocks; i++) {
+        qemu_put_counted_string(f, rs->blocks[i].block->id);
+        qemu_put_be64(f, rs->blocks[i].block->used_bytes);
+    }
+    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
+}
+
+bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
+{
+    VM *vm = opaque;
+    RAMState *rs = g_new0(RAMState, 1);
+
+    rs->s = vm->migration;
+    rs->s->ram = rs;
+    if (!memory_dirty_log_start(vm, errp)) {
+        return false;
+    }
+    ram_block_foreach(vm, count_block, rs, NULL);
+    rs->blocks = g_new0(DirtyBitmap, rs->n_blocks);
+    rs->n_blocks = 0;
+    ram_block_foreach(vm, add_block, rs, NULL);
+    rs->period_start_ms = clock_host_ms();
+    put_block_list(rs, f);
+    return ram_sync(rs, errp);
+}
+
+bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished, Error **errp)
+{
+    RAMState *rs = ram_state(opaque);
+    int64_t end_ns = clock_host_ns() + SLICE_MAX_NS;
+    bool sent = true;
+
+    do {
+        if (!send_next(rs, f, &sent, errp)) {
+            return false;
+        }
+    } while (sent && !migration_rate_exceeded(rs->s) &&
+             !migration_should_stop(rs->s) && clock_host_ns() < end_ns);
+    *finished = !dirty_pages(rs);
+    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
+    qatomic_set_relaxed(&rs->s->counters.remaining_pages, dirty_pages(rs));
+    return qemu_file_ok(f, errp);
+}
+
+bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
+{
+    RAMState *rs = ram_state(opaque);
+    bool sent = true;
+
+    if (!ram_sync(rs, errp)) {
+        return false;
+    }
+    while (sent) {
+        if (!send_next(rs, f, &sent, errp)) {
+            return false;
+        }
+    }
+    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
+    qatomic_set_relaxed(&rs->s->counters.remaining_pages, 0);
+    return qemu_file_ok(f, errp);
+}
+
+bool ram_save_pending(void *opaque, bool exact, MigrationPending *pending,
+                      Error **errp)
+{
+    RAMState *rs = ram_state(opaque);
+
+    if (exact && !ram_sync(rs, errp)) {
+        return false;
+    }
+    pending->precopy_bytes += dirty_pages(rs) << TARGET_PAGE_BITS;
+    return true;
+}
+
+void ram_save_cleanup(void *opaque)
+{
+    VM *vm = opaque;
+    RAMState *rs = ram_state(opaque);
+
+    if (!rs) {
+        return;
+    }
+    memory_dirty_log_stop(vm);
+    for (size_t i = 0; i < rs->n_blocks && rs->blocks; i++) {
+        dirty_bitmap_destroy(&rs->blocks[i]);
+    }
+    g_free(rs->blocks);
+    g_free(rs);
+    vm->migration->ram = NULL;
+}

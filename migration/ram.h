@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest RAM as a live section. Private to migration/. */
+#ifndef MIGRATION_RAM_H
+#define MIGRATION_RAM_H
+
+#include "migration/dirty-bitmap.h"
+#include "migration/migration.h"
+#include "system/memory.h"
+
+/* Registers the `ram` section of @vm. Machine creation, BQL. */
+bool ram_migration_init(VM *vm, Error **errp);
+
+/* --- source: ram-save.c, migration thread --------------------------------- */
+
+typedef struct RAMState {
+    MigrationState *s;
+
+    DirtyBitmap *blocks; /* migratable ones, largest first */
+    size_t n_blocks;
+
+    /* Where the round is. */
+    size_t block;
+    uint64_t page;
+
+    /* Whose page was sent last; NULL: the next page names its block. */
+    const RAMBlock *last_sent;
+
+    uint64_t period_pages; /* dirtied since period_start_ms */
+    int64_t period_start_ms;
+} RAMState;
+
+/* Slots of SaveVMHandlers; @opaque is the VM. */
+bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp);
+bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished,
+                      Error **errp);
+bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp);
+bool ram_save_pending(void *opaque, bool exact, MigrationPending *pending,
+                      Error **errp);
+void ram_save_cleanup(void *opaque);
+
+/* --- destination: ram-load.c, loading thread ------------------------------ */
+
+typedef struct RAMLoadBlock {
+    RAMBlock *block;
+    /* Pages that may hold something: populated here, or received. */
+    unsigned long *touched;
+} RAMLoadBlock;
+
+typedef struct RAMLoadState {
+    VM *vm;
+    RAMLoadBlock *blocks; /* all of the VM */
+    size_t n_blocks;
+    RAMLoadBlock *last; /* the previous page record's; NULL before any */
+} RAMLoadState;
+
+/*
+ * What comes next is probably PAGE records of @lb in a row, starting with
+ * what is left in the input buffer: read them straight into place as long as
+ * that is so. Only pages that are untouched take part, and those which a
+ * wrong guess wrote to are zero again. Errors show in @f.
+ */
+void ram_load_direct(RAMLoadBlock *lb, QEMUFile *f);
+
+bool ram_load_setup(QEMUFile *f, void *opaque, Error **errp);
+bool ram_load_state(QEMUFile *f, void *opaque, int version_id, Error **errp);
+void ram_load_cleanup(void *opaque);
+
+#endif

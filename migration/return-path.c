@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both ends of the return path. Source: thread "mig/src/return" reads, the
+ * migration thread waits for its verdict. Destination: the loading thread
+ * writes, under rp_mutex.
+ */
+#include "qemu/osdep.h"
+#include <sys/socket.h>
+
+#include "migration/return-path.h"
+#include "migration/migration-internal.h"
+#include "migration/stream-format.h"
+#include "qemu/cutils.h"
+#include "qemu/thread.h"
+
+/* --- source --------------------------------------------------------------- */
+
+struct ReturnPath {
+    MigrationState *s;  /* [const] */
+    QEMUFile *from_dst; /* [own: rp] */
+    GThread *thread;    /* [const] */
+
+    GMutex lock;
+    GCond cond;
+    bool ended;       /* [lock: lock] */
+    bool has_verdict; /* [lock: lock] */
+    Error *error;     /* [lock: lock] NULL at the end: success */
+};
+
+typedef struct ReturnPathMessage {
+    const char *name;
+    int length_bytes; /* -1: not fixed */
+} ReturnPathMessage;
+
+static const ReturnPathMessage messages[MIG_RP_MSG__MAX] = {
+    [MIG_RP_MSG_SHUT] = { "SHUT", 4 },
+    [MIG_RP_MSG_PONG] = { "PONG", 4 },
+    [MIG_RP_MSG_REQ_PAGES_ID] = { "REQ_PAGES_ID", -1 },
+    [MIG_RP_MSG_REQ_PAGES] = { "REQ_PAGES", 12 },
+    [MIG_RP_MSG_RECV_BITMAP] = { "RECV_BITMAP", -1 },
+    [MIG_RP_MSG_RESUME_ACK] = { "RESUME_ACK", 4 },
+    [MIG_RP_MSG_SWITCHOVER_ACK] = { "SWITCHOVER_ACK", 0 },
+};
+
+static bool message_check(unsigned type, unsigned length_bytes, Error **errp)
+{
+    const ReturnPathMessage *message;
+
+    if (type == MIG_RP_MSG_INVALID || type >= MIG_RP_MSG__MAX) {
+        error_setg(errp, "return path: unknown message type %u", type);
+        return false;
+    }
+    message = &messages[type];
+    if (length_bytes > MIG_RP_MSG_MAX_BYTES ||
+        (message->length_bytes >= 0 &&
+         (unsigned)message->length_bytes != length_bytes)) {
+        error_setg(errp, "return path: message %s has bad length %u",
+                   message->name, length_bytes);
+        return false;
+    }
+    return true;
+}
+
+/* One message. True and *@last on success's SHUT. */
+static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
+{
+    QEMUFile *f = rp->from_dst;
+    uint8_t data[MIG_RP_MSG_MAX_BYTES];
+    uint16_t type, length_bytes;
+    uint32_t value;
+
+    if (qemu_peek_byte(f) < 0) {
+        if (qemu_file_ok(f, errp)) {
+            error_setg(errp, "the destination closed the return path before "
+                             "it said whether the load succeeded");
+        } else {
+            error_prepend(errp, "return path: ");
+        }
+        return false;
+    }
+    type = qemu_get_be16(f);
+    length_bytes = qemu_get_be16(f);
+    if (!qemu_file_ok(f, errp) || !message_check(type, length_bytes, errp)) {
+        return false;
+    }
+    qemu_get_buffer(f, data, length_bytes);
+    if (!qemu_file_ok(f, errp)) {
+        return false;
+    }
+    switch (type) {
+    case MIG_RP_MSG_SHUT:
+        value = ldl_be_p(data);
+        g_mutex_lock(&rp->lock);
+        rp->has_verdict = true;
+        g_mutex_unlock(&rp->lock);
+        if (value) {
+            error_setg(errp,
+                       "the destination refused the migration (it answered "
+                       "SHUT %u): its own error says why",
+                       value);
+            return false;
+        }
+        *last = true;
+        return true;
+    case MIG_RP_MSG_PONG:
+        return true;
+    default:
+        error_setg(errp,
+                   "return path: message %s belongs to postcopy or recovery, "
+                   "which this migration does not use",
+                   messages[type].name);
+        return false;
+    }
+}
+
+static void *return_path_thread(void *opaque)
+{
+    ReturnPath *rp = opaque;
+    Error *err = NULL;
+    bool last = false;
+
+    while (!last && return_path_read(rp, &last, &err)) {
+    }
+    if (last && !qatomic_read(&rp->s->completing)) {
+        error_setg(&err, "return path: the destination reported success "
+                         "before the guest was stopped");
+    }
+    g_mutex_lock(&rp->lock);
+    rp->ended = true;
+    rp->error = err;
+    g_cond_broadcast(&rp->cond);
+    g_mutex_unlock(&rp->lock);
+
+    if (err) {
+        /* Ends a write that nobody will read. */
+        migration_fail(rp->s, error_copy(err));
+        migration_source_shutdown_channel(rp->s);
+    }
+    return NULL;
+}
+
+ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc)
+{
+    ReturnPath *rp = g_new0(ReturnPath, 1);
+
+    rp->s = s;
+    rp->from_dst = qemu_file_new_input(ioc);
+    g_mutex_init(&rp->lock);
+    g_cond_init(&rp->cond);
+    rp->thread = qemu_thread_create("mig/src/return", return_path_thread, rp);
+    return rp;
+}
+
+bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp)
+{
+    int64_t end_us = g_get_monotonic_time() + timeout_ms * 1000;
+    bool ok = false;
+
+    g_mutex_lock(&rp->lock);
+    while (!rp->ended) {
+        if (timeout_ms < 0) {
+            g_cond_wait(&rp->cond, &rp->lock);
+        } else if (!g_cond_wait_until(&rp->cond, &rp->lock, end_us)) {
+            break;
+        }
+    }
+    if (!rp->ended) {
+        error_setg(errp, "return path: no answer in %" PRId64 " ms",
+                   timeout_ms);
+    } else if (rp->error) {
+        error_propagate(errp, error_copy(rp->error));
+    } else {
+        ok = true;
+    }
+    g_mutex_unlock(&rp->lock);
+    return ok;
+}
+
+bool return_path_has_verdict(ReturnPath *rp)
+{
+    bool has;
+
+    g_mutex_lock(&rp->lock);
+    has = rp->has_verdict;
+    g_mutex_unlock(&rp->lock);
+    return has;
+}
+
+void return_path_free(ReturnPath *rp)
+{
+    if (!rp) {
+        return;
+    }
+    g_thread_join(rp->thread);
+    qemu_fclose(rp->from_dst, NULL);
+    error_free(rp->error);
+    g_mutex_clear(&rp->lock);
+    g_cond_clear(&rp->cond);
+    g_free(rp);
+}
+
+/* --- destination ---------------------------------------------------------- */
+
+bool migration_incoming_open_return_path(MigrationIncomingState *mis,
+                                         Error **errp)
+{
+    bool ok = true;
+
+    g_mutex_lock(&mis->rp_mutex);
+    if (mis->to_src) {
+        /* again: harmless */
+    } else if (!qio_channel_has_feature(mis->channel,
+                                        QIO_CHANNEL_FEATURE_DUPLEX)) {
+        error_setg(errp,
+                   "the source wants a return path, which %s cannot carry: "
+                   "switch off the capability 'return-path' on the source",
+                   mis->channel->name);
+        ok = false;
+    } else {
+        mis->to_src = qemu_file_new_output(mis->channel);
+    }
+    g_mutex_unlock(&mis->rp_mutex);
+    return ok;
+}
+
+/* rp_mutex held, to_src set. */
+static bool send_message(MigrationIncomingState *mis, StreamReturnPathType type,
+                         uint32_t value, Error **errp)
+{
+    qemu_put_be16(mis->to_src, type);
+    qemu_put_be16(mis->to_src, sizeof(value));
+    qemu_put_be32(mis->to_src, value);
+    if (!qemu_fflush(mis->to_src, errp)) {
+        error_prepend(errp, "return path: cannot send %s: ",
+                      messages[type].name);
+        return false;
+    }
+    return true;
+}
+
+bool migration_incoming_send_pong(MigrationIncomingState *mis, uint32_t value,
+                                  Error **errp)
+{
+    bool ok;
+
+    g_mutex_lock(&mis->rp_mutex);
+    if (!mis->to_src) {
+        error_setg(errp, "PING %u before the return path was opened", value);
+        ok = false;
+    } else {
+        ok = send_message(mis, MIG_RP_MSG_PONG, value, errp);
+    }
+    g_mutex_unlock(&mis->rp_mutex);
+    return ok;
+}
+
+/* A source that waits for the verdict keeps its sending direction open. */
+static bool source_hung_up(QIOChannel *ioc)
+{
+    int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_IN) : -1;
+    ssize_t n;
+    uint8_t octet;
+
+    if (fd < 0) {
+        return false;
+    }
+    n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+bool migration_incoming_send_shut(MigrationIncomingState *mis, uint32_t value,
+                                  Error **errp)
+{
+    bool ok = true;
+
+    g_mutex_lock(&mis->rp_mutex);
+    if (!mis->to_src) {
+        /* nobody asked */
+    } else if (value == 0 && source_hung_up(mis->channel)) {
+        error_setg(errp, "the source hung up before the guest was taken "
+                         "over, so it may run there: not started here");
+        ok = false;
+    } else {
+        ok = send_message(mis, MIG_RP_MSG_SHUT, value, errp);
+    }
+    g_mutex_unlock(&mis->rp_mutex);
+    return ok;
+}

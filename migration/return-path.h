@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The answers of a destination: spec section "return path". Source: a thread
+ * that reads them. Destination: the functions that send. Private to
+ * migration/.
+ */
+#ifndef MIGRATION_RETURN_PATH_H
+#define MIGRATION_RETURN_PATH_H
+
+#include "migration/migration.h"
+
+typedef struct ReturnPath ReturnPath;
+
+/* --- source --------------------------------------------------------------- */
+
+/* Starts the reading thread on @s's channel. Migration thread. */
+ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc);
+
+/*
+ * Waits for the destination's verdict; ends when the channel is shut down.
+ * True: it said success. @timeout_ms -1 waits for ever. Migration thread.
+ */
+bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp);
+
+/* Whether success or a refusal came, and not just the end. Any thread. */
+bool return_path_has_verdict(ReturnPath *rp);
+
+/* The channel must have been shut down. Main thread; NULL is fine. */
+void return_path_free(ReturnPath *rp);
+
+/* --- destination ---------------------------------------------------------- */
+
+/*
+ * Tells the source the outcome; true as well if there is no return path.
+ * Success is refused where the source has hung up: it may have restarted its
+ * guest. Loading thread.
+ */
+bool migration_incoming_send_shut(MigrationIncomingState *mis, uint32_t value,
+                                  Error **errp);
+
+#endif

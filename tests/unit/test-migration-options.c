@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Capabilities, parameters and -global migration.*. */
+#include "qemu/osdep.h"
+
+#include "migration/migration-internal.h"
+#include "qapi/qapi-commands-migration.h"
+#include "system/globals.h"
+
+static VM *vm_start_test(void)
+{
+    VM *vm = vm_new(NULL);
+
+    bql_lock(vm);
+    g_assert_true(migration_init(vm, NULL));
+    return vm;
+}
+
+static void vm_end_test(VM *vm)
+{
+    migration_free(vm);
+    bql_unlock(vm);
+    vm_free(vm);
+}
+
+static void test_defaults(void)
+{
+    VM *vm = vm_start_test();
+    QmpContext ctx = { .vm = vm };
+    MigrationParameters *p = qmp_query_migrate_parameters(&ctx, NULL);
+    const MigrationConfig *c = migration_options_config(vm->migration->options);
+
+    g_assert_cmpuint(p->max_bandwidth, ==, 128 * MiB);
+    g_assert_cmpuint(p->downtime_limit, ==, 300);
+    g_assert_cmpuint(p->avail_switchover_bandwidth, ==, 0);
+    /* every member of the schema has a row in the table */
+    for (unsigned i = 0; i < qapi_type_MigrationParameters.n_members; i++) {
+        const QapiMember *m = &qapi_type_MigrationParameters.members[i];
+
+        g_assert_true(*(bool *)((char *)p + m->has_offset));
+    }
+    qapi_free_MigrationParameters(p);
+    g_assert_true(migration_cap(c, MIGRATION_CAPABILITY_RETURN_PATH));
+    g_assert_false(migration_cap(c, MIGRATION_CAPABILITY_EVENTS));
+    g_assert_true(c->send_configuration && c->send_section_footer &&
+                  c->store_global_state && c->send_switchover_start);
+    g_assert_false(c->suppress_vmdesc);
+    vm_end_test(vm);
+}
+
+static void test_set(void)
+{
+    VM *vm = vm_start_test();
+    QmpContext ctx = { .vm = vm };
+    MigrationParameters set = {
+        .has_max_bandwidth = true, .max_bandwidth = 1,
+        .has_downtime_limit = true, .downtime_limit = 2000001,
+    };
+    const MigrationLiveParams *live =
+        migration_options_live(vm->migration->options);
+    Error *err = NULL;
+
+    g_assert_false(qmp_migrate_set_parameters(&ctx, &set, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "Parameter 'downtime_limit' expects an integer in the "
+                    "range of 0 to (2000 * 1000) ms");
+    error_free(err);
+    /* all or nothing */
+    g_assert_cmpuint(live->max_bandwidth_bytes, ==, 128 * MiB);
+
+    set.downtime_limit = 2000000;
+    set.has_zero_page_detection = true;
+    set.zero_page_detection = ZERO_PAGE_DETECTION_NONE;
+    g_assert_true(qmp_migrate_set_parameters(&ctx, &set, NULL));
+    g_assert_cmpuint(live->max_bandwidth_bytes, ==, 1);
+    g_assert_cmpuint(live->downtime_limit_ms, ==, 2000000);
+    g_assert_cmpint(migration_options_config(vm->migration->options)
+                        ->zero_page_detection,
+                    ==, ZERO_PAGE_DETECTION_NONE);
+    vm_end_test(vm);
+}
+
+static void test_capabilities(void)
+{
+    VM *vm = vm_start_test();
+    QmpContext ctx = { .vm = vm };
+    MigrationCapabilityStatus status = {
+        .capability = MIGRATION_CAPABILITY_EVENTS, .state = true,
+    };
+    MigrationCapabilityStatusList list = { .value = &status };
+    QmpMigrateSetCapabilitiesArgs args = { .capabilities = &list };
+    MigrationCapabilityStatusList *all;
+    Error *err = NULL;
+    unsigned count = 0;
+
+    g_assert_true(qmp_migrate_set_capabilities(&ctx, &args, NULL));
+    g_assert_true(qmp_query_migrate_capabilities(&ctx, &all, NULL));
+    for (MigrationCapabilityStatusList *c = all; c; c = c->next, count++) {
+        g_assert_cmpint(c->value->state, ==,
+                        c->value->capability == MIGRATION_CAPABILITY_EVENTS ||
+                            c->value->capability ==
+                                MIGRATION_CAPABILITY_RETURN_PATH);
+    }
+    g_assert_cmpuint(count, ==, MIGRATION_CAPABILITY__MAX);
+    qapi_free_MigrationCapabilityStatusList(all);
+
+    migration_advance(&vm->migration->machine, MIGRATION_EV_START, NULL);
+    g_assert_false(qmp_migrate_set_capabilities(&ctx, &args, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "There's a migration process in progress");
+    error_free(err);
+    vm_end_test(vm);
+}
+
+static void check_global(const char *name, const char *value,
+                         const char *error_part)
+{
+    VM *vm = vm_start_test();
+    Error *err = NULL;
+    bool ok;
+
+    globals_add_user(vm, "migration", name, value);
+    ok = migration_apply_globals(vm, &err);
+    g_assert_cmpint(ok, ==, !error_part);
+    if (error_part) {
+        g_test_message("%s", error_get_pretty(err));
+        g_assert_nonnull(strstr(error_get_pretty(err), error_part));
+        error_free(err);
+    }
+    vm_end_test(vm);
+}
+
+static void test_globals(void)
+{
+    VM *vm = vm_start_test();
+    const MigrationConfig *c = migration_options_config(vm->migration->options);
+    const MigrationLiveParams *live =
+        migration_options_live(vm->migration->options);
+
+    globals_add_user(vm, "migration", "return-path", "off");
+    globals_add_user(vm, "migration", "x-events", "on");
+    globals_add_user(vm, "migration", "send-switchover-start", "off");
+    globals_add_user(vm, "migration", "max-bandwidth", "1G");
+    globals_add_user(vm, "migration", "x-downtime-limit", "7");
+    globals_add_user(vm, "migration", "zero-page-detection", "none");
+    g_assert_true(migration_apply_globals(vm, NULL));
+    g_assert_false(migration_cap(c, MIGRATION_CAPABILITY_RETURN_PATH));
+    g_assert_true(migration_cap(c, MIGRATION_CAPABILITY_EVENTS));
+    g_assert_false(c->send_switchover_start);
+    g_assert_cmpuint(live->max_bandwidth_bytes, ==, GiB);
+    g_assert_cmpuint(live->downtime_limit_ms, ==, 7);
+    g_assert_cmpint(c->zero_page_detection, ==, ZERO_PAGE_DETECTION_NONE);
+    vm_end_test(vm);
+
+    check_global("nonsense", "on", "nonsense");
+    check_global("return-path", "perhaps", "return-path");
+    check_global("downtime-limit", "2000001", "downtime");
+    check_global("max-bandwidth", "1Q", "max-bandwidth");
+    check_global("zero-page-detection", "x", "zero-page-detection");
+    check_global("c-max-bandwidth", "1", "c-max-bandwidth");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration-options/defaults", test_defaults);
+    g_test_add_func("/migration-options/set", test_set);
+    g_test_add_func("/migration-options/capabilities", test_capabilities);
+    g_test_add_func("/migration-options/globals", test_globals);
+    return g_test_run();
+}

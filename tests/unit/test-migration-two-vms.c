@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two VMs in this process migrate over a pair of sockets: success, and a
+ * failure or a cancel at chosen octets of either direction. After each,
+ * exactly one of them runs, and the reason is told.
+ */
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include <signal.h>
+
+#include "channel-gate.h"
+#include "io/channel-socket.h"
+#include "migration/blocker.h"
+#include "migration/migration-internal.h"
+#include "qapi/qapi-commands-migration.h"
+#include "qapi/qapi-events.h"
+#include "system/memory.h"
+#include "system/runstate.h"
+
+#define RAM_BYTES (2 * MiB)
+#define WAIT_MS 20000
+
+typedef struct Side {
+    VM *vm;
+    QIOChannel *gate;
+    RAMBlock *ram;
+    GMutex lock;
+    GString *events; /* [lock: lock] */
+} Side;
+
+typedef struct Pair {
+    Side src, dst;
+} Pair;
+
+static void collect_event(void *opaque, int event, struct json_object *obj)
+{
+    Side *side = opaque;
+    struct json_object *name, *data, *status;
+
+    g_mutex_lock(&side->lock);
+    json_object_object_get_ex(obj, "event", &name);
+    if (json_object_object_get_ex(obj, "data", &data) &&
+        json_object_object_get_ex(data, "status", &status)) {
+        name = status;
+    }
+    if (strcmp(json_object_get_string(name), "MIGRATION_PASS") != 0) {
+        g_string_append_printf(side->events, "%s ",
+                               json_object_get_string(name));
+    }
+    g_mutex_unlock(&side->lock);
+}
+
+static void set_cap(Side *side, MigrationCapability cap, bool on)
+{
+    MigrationCapabilityStatus status = { .capability = cap, .state = on };
+    MigrationCapabilityStatusList list = { .value = &status };
+    QmpMigrateSetCapabilitiesArgs args = { .capabilities = &list };
+    QmpContext ctx = { .vm = side->vm };
+    Error *err = NULL;
+
+    qmp_migrate_set_capabilities(&ctx, &args, &err);
+    g_assert_null(err);
+}
+
+static void side_init(Side *side, uint8_t fill)
+{
+    Error *err = NULL;
+
+    g_mutex_init(&side->lock);
+    side->events = g_string_new("");
+    side->vm = vm_new(NULL);
+    bql_lock(side->vm);
+    migration_init(side->vm, &err);
+    g_assert_null(err);
+    savevm_set_machine_name(side->vm, "none");
+    side->ram = ram_block_new_anon(side->vm, "ram", RAM_BYTES, &err);
+    g_assert_null(err);
+    for (size_t i = 0; fill && i < RAM_BYTES; i += 64) {
+        side->ram->host[i] = (uint8_t)(i >> 12) ^ fill;
+    }
+    side->vm->events = (QapiEventSink) { collect_event, side };
+    set_cap(side, MIGRATION_CAPABILITY_EVENTS, true);
+}
+
+static void side_free(Side *side)
+{
+    migration_shutdown(side->vm);
+    bql_lock(side->vm);
+    migration_free(side->vm);
+    bql_unlock(side->vm);
+    vm_free(side->vm);
+    qio_channel_unref(side->gate);
+    g_string_free(side->events, TRUE);
+    g_mutex_clear(&side->lock);
+}
+
+static Pair *pair_new(void)
+{
+    Pair *p = g_new0(Pair, 1);
+    QIOChannel *a, *b;
+    Error *err = NULL;
+
+    side_init(&p->src, 0x5a);
+    vm_start(p->src.vm, &err);
+    g_assert_null(err);
+    bql_unlock(p->src.vm);
+    side_init(&p->dst, 0);
+    runstate_set(p->dst.vm, RUN_STATE_INMIGRATE, &err);
+    g_assert_null(err);
+    p->dst.vm->incoming->exit_on_error = false;
+    bql_unlock(p->dst.vm);
+    qio_channel_pair_new(&a, &b, &err);
+    g_assert_null(err);
+    p->src.gate = channel_gate_new(a);
+    p->dst.gate = channel_gate_new(b);
+    g_string_truncate(p->src.events, 0);
+    return p;
+}
+
+static void pair_free(Pair *p)
+{
+    side_free(&p->src);
+    side_free(&p->dst);
+    g_free(p);
+}
+
+static void pair_start(Pair *p)
+{
+    bql_lock(p->dst.vm);
+    migration_incoming_channel(p->dst.vm->incoming, p->dst.gate);
+    bql_unlock(p->dst.vm);
+    bql_lock(p->src.vm);
+    migration_source_start_channel(p->src.vm->migration, p->src.gate);
+    bql_unlock(p->src.vm);
+}
+
+static gboolean give_up(void *opaque)
+{
+    g_error("the migration did not end in %d ms", WAIT_MS);
+    return G_SOURCE_REMOVE;
+}
+
+static bool side_idle(Side *side)
+{
+    bool idle;
+
+    bql_lock(side->vm);
+    idle = migration_is_idle(side->vm);
+    bql_unlock(side->vm);
+    return idle;
+}
+
+static void side_wait(Side *side)
+{
+    guint id = g_timeout_add(WAIT_MS, give_up, NULL);
+
+    while (!side_idle(side)) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_source_remove(id);
+}
+
+static void side_check(Side *side, const char *status, bool running,
+                       const char *error_part)
+{
+    MigrationInfo *info;
+
+    bql_lock(side->vm);
+    info = migration_info_new(side->vm);
+    g_assert_cmpstr(MigrationStatus_str(info->status), ==, status);
+    g_assert_cmpint(runstate_is_running(side->vm), ==, running);
+    if (error_part) {
+        g_assert_nonnull(info->error_desc);
+        g_test_message("error-desc: %s", info->error_desc);
+        g_assert_nonnull(strstr(info->error_desc, error_part));
+    } else {
+        g_assert_null(info->error_desc);
+    }
+    bql_unlock(side->vm);
+    qapi_free_MigrationInfo(info);
+}
+
+static void check_success(Pair *p)
+{
+    side_check(&p->src, "completed", false, NULL);
+    side_check(&p->dst, "completed", true, NULL);
+    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_POSTMIGRATE);
+    g_assert_cmpint(
+        memcmp(p->src.ram->host, p->dst.ram->host, RAM_BYTES), ==, 0);
+}
+
+static void side_cancel(Side *side)
+{
+    QmpContext ctx = { .vm = side->vm };
+
+    bql_lock(side->vm);
+    qmp_migrate_cancel(&ctx, NULL);
+    bql_unlock(side->vm);
+}
+
+/* --- Success -------------------------------------------------------------- */
+
+static void test_success(void)
+{
+    Pair *p = pair_new();
+    MigrationInfo *info;
+
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device completed ");
+    g_assert_cmpstr(p->dst.events->str, ==,
+                    "setup active RESUME completed ");
+    bql_lock(p->src.vm);
+    info = migration_info_new(p->src.vm);
+    g_assert_true(info->has_downtime && info->has_total_time);
+    g_assert_cmpint(info->ram->transferred, >, RAM_BYTES / 2);
+    g_assert_cmpint(info->ram->remaining, ==, 0);
+    qapi_free_MigrationInfo(info);
+    /* the guest is elsewhere now */
+    g_assert_false(
+        migration_source_allowed(p->src.vm->migration, NULL));
+    bql_unlock(p->src.vm);
+    pair_free(p);
+}
+
+static void test_no_return_path(void)
+{
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    g_assert_cmpuint(channel_gate_offset(p->dst.gate, CHANNEL_GATE_WRITE), ==,
+                     0);
+    pair_free(p);
+}
+
+static void test_paused(void)
+{
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    vm_stop(p->src.vm, RUN_STATE_PAUSED, NULL);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "completed", false, NULL);
+    side_check(&p->dst, "completed", false, NULL);
+    g_assert_cmpint(runstate_get(p->dst.vm), ==, RUN_STATE_PAUSED);
+    pair_free(p);
+}
+
+/* --- Failures ------------------------------------------------------------- */
+
+/* Octets of a whole stream and of the answers to it. */
+static uint64_t stream_bytes(void)
+{
+    Pair *p = pair_new();
+    uint64_t bytes;
+
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    bytes = channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE);
+    g_assert_cmpuint(channel_gate_offset(p->dst.gate, CHANNEL_GATE_WRITE), ==,
+                     16);
+    pair_free(p);
+    return bytes;
+}
+
+static void test_write_fails(void)
+{
+    uint64_t total = stream_bytes();
+    const uint64_t offsets[] = {
+        0, 6, 20, 40, total / 4, total / 2, total - 600, total - 100, total - 1,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        for (int action = CHANNEL_GATE_FAIL; action <= CHANNEL_GATE_END;
+             action++) {
+            Pair *p = pair_new();
+
+            g_test_message("write fails at %" PRIu64 " (%d)", offsets[i],
+                           action);
+            channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, offsets[i],
+                                 action);
+            pair_start(p);
+            side_wait(&p->src);
+            side_check(&p->src, "failed", true, "");
+            side_wait(&p->dst);
+            side_check(&p->dst, "failed", false, "");
+            pair_free(p);
+        }
+    }
+}
+
+static void test_read_fails(void)
+{
+    uint64_t total = stream_bytes();
+    const uint64_t offsets[] = {
+        /* not behind the EOF: a description may be missing */
+        0, 6, 20, 40, total / 4, total / 2, total * 3 / 4,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        Pair *p = pair_new();
+
+        g_test_message("the destination fails at %" PRIu64, offsets[i]);
+        channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, offsets[i],
+                             CHANNEL_GATE_FAIL);
+        pair_start(p);
+        side_wait(&p->src);
+        side_wait(&p->dst);
+        side_check(&p->dst, "failed", false, "");
+        side_check(&p->src, "failed", true, "");
+        pair_free(p);
+    }
+}
+
+/* The destination cannot take the stream: the source is told. */
+static void test_refused(void)
+{
+    Pair *p = pair_new();
+
+    savevm_set_machine_name(p->dst.vm, "other");
+    bql_lock(p->dst.vm);
+    p->dst.vm->incoming->exit_on_error = true;
+    bql_unlock(p->dst.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "failed", true, "");
+    side_check(&p->dst, "failed", false, "other");
+    bql_lock(p->dst.vm);
+    {
+        int code = 0;
+
+        g_assert_true(vm_shutdown_requested(p->dst.vm, &code));
+        g_assert_cmpint(code, ==, 1);
+    }
+    bql_unlock(p->dst.vm);
+    pair_free(p);
+}
+
+/* A different set of blocks is noticed after the return path is open. */
+static void test_refused_open(void)
+{
+    Pair *p = pair_new();
+
+    strcpy(p->dst.ram->id, "another");
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "failed", true, "refused the migration");
+    side_check(&p->dst, "failed", false, "ram");
+    pair_free(p);
+}
+
+/* The answer cannot be sent: the destination must not start. */
+static void test_answer_fails(void)
+{
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
+                         CHANNEL_GATE_FAIL);
+    pair_start(p);
+    side_wait(&p->dst);
+    side_wait(&p->src);
+    side_check(&p->dst, "failed", false, "SHUT");
+    side_check(&p->src, "failed", true, "before it said");
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device failed RESUME ");
+    pair_free(p);
+}
+
+/* --- Cancel --------------------------------------------------------------- */
+
+static void cancel_at(uint64_t offset)
+{
+    Pair *p = pair_new();
+
+    g_test_message("cancel at %" PRIu64, offset);
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, offset,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
+                                            WAIT_MS));
+    side_cancel(&p->src);
+    side_cancel(&p->src);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "cancelled", true, NULL);
+    side_check(&p->dst, "failed", false, "");
+    side_cancel(&p->src);
+    side_check(&p->src, "cancelled", true, NULL);
+    pair_free(p);
+}
+
+static void test_cancel(void)
+{
+    uint64_t total = stream_bytes();
+
+    cancel_at(0);
+    cancel_at(20);
+    cancel_at(total / 2);
+}
+
+/* All is sent, the destination is about to answer. */
+static void test_cancel_before_answer(void)
+{
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
+                                            WAIT_MS));
+    side_cancel(&p->src);
+    side_wait(&p->src);
+    side_check(&p->src, "cancelled", true, NULL);
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device cancelling RESUME cancelled ");
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->dst);
+    side_check(&p->dst, "failed", false, "");
+    pair_free(p);
+}
+
+/* The process ends while the peer hangs. */
+static void test_shutdown(void)
+{
+    uint64_t total = stream_bytes();
+    const uint64_t offsets[] = { 0, total / 2, total - 1 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        Pair *p = pair_new();
+
+        channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, offsets[i],
+                             CHANNEL_GATE_WAIT);
+        pair_start(p);
+        g_assert_true(channel_gate_wait_arrived(
+            p->src.gate, CHANNEL_GATE_WRITE, WAIT_MS));
+        migration_shutdown(p->dst.vm);
+        migration_shutdown(p->src.vm);
+        g_assert_true(side_idle(&p->src) && side_idle(&p->dst));
+        g_assert_false(vm_shutdown_requested(p->dst.vm, NULL));
+        pair_free(p);
+    }
+}
+
+/* --- Others --------------------------------------------------------------- */
+
+/* After a cancel the same guest migrates all the same. */
+static void test_again(void)
+{
+    Pair *first = pair_new(), *second = pair_new();
+    Side old;
+
+    channel_gate_stop_at(first->src.gate, CHANNEL_GATE_WRITE, 5000,
+                         CHANNEL_GATE_WAIT);
+    pair_start(first);
+    g_assert_true(channel_gate_wait_arrived(
+        first->src.gate, CHANNEL_GATE_WRITE, WAIT_MS));
+    side_cancel(&first->src);
+    side_wait(&first->src);
+    side_wait(&first->dst);
+
+    old.gate = first->src.gate;
+    first->src.gate = second->src.gate;
+    second->src.gate = old.gate;
+    bql_lock(second->dst.vm);
+    migration_incoming_channel(second->dst.vm->incoming, second->dst.gate);
+    bql_unlock(second->dst.vm);
+    bql_lock(first->src.vm);
+    migration_source_start_channel(first->src.vm->migration, first->src.gate);
+    bql_unlock(first->src.vm);
+    side_wait(&first->src);
+    side_wait(&second->dst);
+    side_check(&first->src, "completed", false, NULL);
+    side_check(&second->dst, "completed", true, NULL);
+    pair_free(first);
+    pair_free(second);
+}
+
+static void test_blocker(void)
+{
+    Pair *p = pair_new();
+    QmpContext ctx = { .vm = p->src.vm };
+    QmpMigrateArgs args = { .uri = (char *)"unix:/nowhere" };
+    Error *err = NULL;
+    unsigned id;
+
+    bql_lock(p->src.vm);
+    g_assert_true(migrate_add_blocker(p->src.vm, "a reason", &id, NULL));
+    g_assert_false(qmp_migrate(&ctx, &args, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==, "a reason");
+    error_free(err);
+    migrate_del_blocker(p->src.vm, id);
+    g_assert_true(qmp_migrate(&ctx, &args, NULL));
+    g_assert_false(migrate_add_blocker(p->src.vm, "late", &id, NULL));
+    err = NULL;
+    g_assert_false(qmp_migrate(&ctx, &args, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "There's a migration process in progress");
+    error_free(err);
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "/nowhere");
+    pair_free(p);
+}
+
+static void test_tcp(void)
+{
+    Pair *p = pair_new();
+    QmpContext src = { .vm = p->src.vm }, dst = { .vm = p->dst.vm };
+    QmpMigrateIncomingArgs in = { .uri = (char *)"tcp:127.0.0.1:0" };
+    QmpMigrateArgs out = { 0 };
+    g_autofree char *uri = NULL;
+    MigrationInfo *info;
+    Error *err = NULL;
+
+    bql_lock(p->dst.vm);
+    g_assert_false(qmp_migrate_incoming(&dst, &in, NULL));
+    g_assert_true(migration_incoming_start(p->dst.vm, "defer", NULL));
+    qmp_migrate_incoming(&dst, &in, &err);
+    g_assert_null(err);
+    g_assert_false(qmp_migrate_incoming(&dst, &in, NULL));
+    info = qmp_query_migrate(&dst, NULL);
+    uri = g_strdup_printf("tcp:127.0.0.1:%s",
+                          info->socket_address->value->u.inet.port);
+    qapi_free_MigrationInfo(info);
+    bql_unlock(p->dst.vm);
+
+    bql_lock(p->src.vm);
+    out.uri = uri;
+    qmp_migrate(&src, &out, &err);
+    g_assert_null(err);
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    pair_free(p);
+}
+
+/* Through a file and a command; the command's failure is the migration's. */
+static void test_file_exec(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("test-migration-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "stream", NULL);
+    g_autofree char *bad = g_strdup("exec:cat >/dev/null; exit 3");
+    g_autofree char *file = g_strdup_printf("file:%s,offset=4096", path);
+    g_autofree char *in = g_strdup_printf("exec:tail -c +4097 %s", path);
+    Pair *p = pair_new();
+    QmpContext src = { .vm = p->src.vm };
+    QmpMigrateArgs args = { .uri = bad };
+    Error *err = NULL;
+
+    bql_lock(p->src.vm);
+    g_assert_true(qmp_migrate(&src, &args, NULL));
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "exit status 3");
+
+    bql_lock(p->src.vm);
+    args.uri = file;
+    g_assert_true(qmp_migrate(&src, &args, NULL));
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_check(&p->src, "completed", false, NULL);
+
+    bql_lock(p->dst.vm);
+    migration_incoming_start(p->dst.vm, in, &err);
+    g_assert_null(err);
+    bql_unlock(p->dst.vm);
+    side_wait(&p->dst);
+    check_success(p);
+    pair_free(p);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    g_test_add_func("/two-vms/success", test_success);
+    g_test_add_func("/two-vms/no-return-path", test_no_return_path);
+    g_test_add_func("/two-vms/paused", test_paused);
+    g_test_add_func("/two-vms/write-fails", test_write_fails);
+    g_test_add_func("/two-vms/read-fails", test_read_fails);
+    g_test_add_func("/two-vms/refused", test_refused);
+    g_test_add_func("/two-vms/refused-open", test_refused_open);
+    g_test_add_func("/two-vms/answer-fails", test_answer_fails);
+    g_test_add_func("/two-vms/cancel", test_cancel);
+    g_test_add_func("/two-vms/cancel-before-answer",
+                    test_cancel_before_answer);
+    g_test_add_func("/two-vms/shutdown", test_shutdown);
+    g_test_add_func("/two-vms/again", test_again);
+    g_test_add_func("/two-vms/blocker", test_blocker);
+    g_test_add_func("/two-vms/tcp", test_tcp);
+    g_test_add_func("/two-vms/file-exec", test_file_exec);
+    return g_test_run();
+}

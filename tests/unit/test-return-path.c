@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source's reading of the return path, octet by octet, with the test in
+ * the place of the destination.
+ */
+#include "qemu/osdep.h"
+#include <signal.h>
+
+#include "io/channel-socket.h"
+#include "migration/migration-internal.h"
+#include "migration/return-path.h"
+
+/*
+ * Sends @octets (and hangs up if @hang_up) to a source in @status; the text
+ * of the error it gets, NULL for success.
+ */
+static char *answer(const void *octets, size_t len, bool hang_up,
+                    MigrationStatus status)
+{
+    VM *vm = vm_new(NULL);
+    QIOChannel *source, *peer;
+    ReturnPath *rp;
+    Error *err = NULL;
+    char *text = NULL;
+    bool ok;
+
+    bql_lock(vm);
+    g_assert_true(migration_init(vm, NULL));
+    bql_unlock(vm);
+    vm->migration->machine.status = status;
+    vm->migration->completing = status == MIGRATION_STATUS_DEVICE;
+    g_assert_true(qio_channel_pair_new(&source, &peer, NULL));
+    rp = return_path_start(vm->migration, source);
+    g_assert_true(qio_channel_write_all(peer, octets, len, NULL));
+    if (hang_up) {
+        qio_channel_shutdown(peer, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    }
+    ok = return_path_wait(rp, 20000, &err);
+    g_assert_cmpint(ok, ==, err == NULL);
+    if (err) {
+        text = g_strdup(error_get_pretty(err));
+        g_test_message("%s", text);
+        error_free(err);
+        g_assert_true(migration_should_stop(vm->migration));
+    } else {
+        g_assert_true(return_path_has_verdict(rp));
+        g_assert_false(migration_should_stop(vm->migration));
+    }
+    return_path_free(rp);
+    qio_channel_unref(source);
+    qio_channel_unref(peer);
+    vm->migration->machine.status = MIGRATION_STATUS_NONE;
+    bql_lock(vm);
+    migration_free(vm);
+    bql_unlock(vm);
+    vm_free(vm);
+    return text;
+}
+
+typedef struct Case {
+    const char *octets;
+    size_t len;
+    bool hang_up;
+    const char *expect; /* NULL: success */
+} Case;
+
+#define C(octets, hang_up, expect)                                             \
+    { octets, sizeof(octets) - 1, hang_up, expect }
+
+static const Case cases[] = {
+    C("\0\1\0\4\0\0\0\0", false, NULL),
+    C("\0\2\0\4\0\0\0\1\0\1\0\4\0\0\0\0", false, NULL),
+    C("\0\1\0\4\0\0\0\1", false, "refused the migration (it answered SHUT 1)"),
+    C("\0\1\0\4\0\0\1\2", false, "SHUT 258"),
+    C("", true, "before it said"),
+    C("\0\2\0\4\0\0\0\1", true, "before it said"),
+    C("\0\1\0", true, "end"),
+    C("\0\1\0\4\0\0", true, "end"),
+    C("\0\0\0\0", false, "unknown message type 0"),
+    C("\0\x8\0\0", false, "unknown message type 8"),
+    C("\xff\xff\0\0", false, "unknown message type 65535"),
+    C("\0\1\0\3\0\0\0", false, "SHUT has bad length 3"),
+    C("\0\2\0\5\0\0\0\0\0", false, "PONG has bad length 5"),
+    C("\0\3\2\1", false, "REQ_PAGES_ID has bad length 513"),
+    C("\0\4\0\14\0\0\0\0\0\0\0\0\0\0\0\0", false, "REQ_PAGES belongs"),
+    C("\0\3\0\15\0\0\0\0\0\0\0\0\0\0\0\0\0", false, "REQ_PAGES_ID belongs"),
+    C("\0\5\0\1\0", false, "RECV_BITMAP belongs"),
+    C("\0\6\0\4\0\0\0\1", false, "RESUME_ACK belongs"),
+    C("\0\7\0\0", false, "SWITCHOVER_ACK belongs"),
+};
+
+static void test_messages(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *text = answer(cases[i].octets, cases[i].len,
+                                       cases[i].hang_up,
+                                       MIGRATION_STATUS_DEVICE);
+
+        if (!cases[i].expect) {
+            g_assert_null(text);
+        } else {
+            g_assert_nonnull(text);
+            g_assert_nonnull(strstr(text, cases[i].expect));
+        }
+    }
+}
+
+/* Success before there was anything to succeed with. */
+static void test_early(void)
+{
+    g_autofree char *text = answer("\0\1\0\4\0\0\0\0", 8, false,
+                                   MIGRATION_STATUS_ACTIVE);
+
+    g_assert_nonnull(text);
+    g_assert_nonnull(strstr(text, "before the guest was stopped"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    g_test_add_func("/return-path/messages", test_messages);
+    g_test_add_func("/return-path/early", test_early);
+    return g_test_run();
+}
