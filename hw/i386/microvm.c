@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The board `microvm`: fw_cfg, local and I/O APIC, and as asked for PIC,
+ * PIT, clock and a serial port. Sections and their order are those of QEMU
+ * 10.0's microvm with acpi=off. Without virtio-mmio devices yet. BQL.
+ */
+#include "qemu/osdep.h"
+#include "hw/core/device-classes.h"
+#include "hw/core/machine-classes.h"
+#include "hw/i386/x86.h"
+#include "hw/rtc/mc146818rtc.h"
+#include "qapi/qapi-types-common.h"
+#include "system/accel.h"
+#include "system/memory.h"
+
+#define MICROVM_DEFAULT_FIRMWARE_BYTES (64 * KiB)
+
+typedef struct MicrovmMachine {
+    Machine machine;
+    int acpi, pic, pit, rtc, ioapic2; /* OnOffAuto */
+    bool isa_serial;
+    bool x_option_roms;
+    bool auto_kernel_cmdline;
+    bool usb, graphics;
+} MicrovmMachine;
+
+/* What would be dropped silently is refused. */
+static bool microvm_check_props(const MicrovmMachine *mvm, Error **errp)
+{
+    if (mvm->acpi == ON_OFF_AUTO_ON) {
+        error_setg(errp, "microvm: acpi=on is not supported; use acpi=off");
+        return false;
+    }
+    if (mvm->ioapic2 == ON_OFF_AUTO_ON) {
+        error_setg(errp, "microvm: ioapic2=on is not supported; use "
+                   "ioapic2=off");
+        return false;
+    }
+    if (mvm->x_option_roms) {
+        error_setg(errp, "microvm: x-option-roms=on is not supported");
+        return false;
+    }
+    if (mvm->auto_kernel_cmdline) {
+        error_setg(errp, "microvm: auto-kernel-cmdline=on is not supported, "
+                   "there are no virtio-mmio devices");
+        return false;
+    }
+    if (mvm->usb) {
+        error_setg(errp, "microvm: usb=on is not supported");
+        return false;
+    }
+    return true;
+}
+
+static bool microvm_create_rtc(Machine *machine, Error **errp)
+{
+    VM *vm = machine->parent.vm;
+    DeviceState *dev = device_create(vm, &mc146818rtc_class, NULL, errp);
+    RTCState *rtc;
+    uint64_t low_bytes = x86_ram_split(machine).below_4g_bytes;
+    uint64_t ext_kib = low_bytes > MiB ? (low_bytes - MiB) / KiB : 0;
+
+    if (!dev) {
+        return false;
+    }
+    rtc = container_of(dev, RTCState, dev);
+    rtc->irq = machine->gsi[8];
+    ext_kib = MIN(ext_kib, 65535);
+    mc146818rtc_set_cmos(rtc, 0x15, 0x80);
+    mc146818rtc_set_cmos(rtc, 0x16, 0x02);
+    mc146818rtc_set_cmos(rtc, 0x17, ext_kib);
+    mc146818rtc_set_cmos(rtc, 0x18, ext_kib >> 8);
+    mc146818rtc_set_cmos(rtc, 0x30, ext_kib);
+    mc146818rtc_set_cmos(rtc, 0x31, ext_kib >> 8);
+    return true;
+}
+
+static bool microvm_init(Machine *machine, Error **errp)
+{
+    MicrovmMachine *mvm = container_of(machine, MicrovmMachine, machine);
+    VM *vm = machine->parent.vm;
+    bool irqchip = vm->accel->ops->irqchip;
+    bool rtc = mvm->rtc == ON_OFF_AUTO_ON ||
+               (mvm->rtc == ON_OFF_AUTO_AUTO && !irqchip);
+
+    if (!microvm_check_props(mvm, errp) || !x86_map_ram(machine, errp) ||
+        !x86_map_firmware(machine, MICROVM_DEFAULT_FIRMWARE_BYTES, false,
+                          errp)) {
+        return false;
+    }
+    x86_wire_gsi(machine);
+    if (!x86_create_fw_cfg(machine, errp) || !x86_create_cpus(machine, errp) ||
+        !x86_create_apics(machine, errp) ||
+        !x86_create_ioapic(machine, errp)) {
+        return false;
+    }
+    if (irqchip && !device_create(vm, &kvm_clock_class, NULL, errp)) {
+        return false;
+    }
+    if (mvm->pic != ON_OFF_AUTO_OFF && !x86_create_pics(machine, errp)) {
+        return false;
+    }
+    if (mvm->pit != ON_OFF_AUTO_OFF && !x86_create_pit(machine, errp)) {
+        return false;
+    }
+    if (rtc && !microvm_create_rtc(machine, errp)) {
+        return false;
+    }
+    return !mvm->isa_serial ||
+           device_create(vm, &serial_isa_class, NULL, errp) != NULL;
+}
+
+static const Property microvm_props[] = {
+    { "acpi", PROP_ONOFFAUTO, offsetof(MicrovmMachine, acpi), "off",
+      "ACPI tables; only off" },
+    { "pic", PROP_ONOFFAUTO, offsetof(MicrovmMachine, pic), "auto",
+      "8259A interrupt controllers" },
+    { "pit", PROP_ONOFFAUTO, offsetof(MicrovmMachine, pit), "auto",
+      "8254 timer" },
+    { "rtc", PROP_ONOFFAUTO, offsetof(MicrovmMachine, rtc), "auto",
+      "real-time clock; auto: not with KVM" },
+    { "ioapic2", PROP_ONOFFAUTO, offsetof(MicrovmMachine, ioapic2), "auto",
+      "second I/O APIC; only off" },
+    { "isa-serial", PROP_BOOL, offsetof(MicrovmMachine, isa_serial), "on",
+      "serial port" },
+    { "x-option-roms", PROP_BOOL, offsetof(MicrovmMachine, x_option_roms),
+      "off", "option ROMs; only off" },
+    { "auto-kernel-cmdline", PROP_BOOL,
+      offsetof(MicrovmMachine, auto_kernel_cmdline), "off",
+      "adds devices to the kernel's command line; only off" },
+    { "usb", PROP_BOOL, offsetof(MicrovmMachine, usb), "off", "only off" },
+    { "graphics", PROP_BOOL, offsetof(MicrovmMachine, graphics), "on",
+      "no effect: there is no display" },
+    { 0 },
+};
+
+const MachineClass microvm_machine_class = {
+    .parent = {
+        .name = "microvm-machine",
+        .parent = &machine_base_class,
+        .instance_size = sizeof(MicrovmMachine),
+        .props = microvm_props,
+        .description = "microvm (i386)",
+    },
+    .name = "microvm",
+    .description = "microvm (i386)",
+    .max_cpus = 288,
+    .default_ram_bytes = 128 * MiB,
+    .default_ram_id = "microvm.ram",
+    .default_cpu_type = "max",
+    .init = microvm_init,
+    .done = x86_machine_done,
+};
