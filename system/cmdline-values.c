@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Values of command line options that have a syntax of their own. */
+#include "qemu/osdep.h"
+#include <json-c/json.h>
+#include "qapi/keyval.h"
+#include "qemu/cutils.h"
+#include "system/cmdline.h"
+
+/*
+ * Gives each bare word its "=on" or "=off"; the first one is left alone for
+ * the implied key. A doubled comma belongs to the value it is in.
+ */
+static char *expand_switches(const char *params, bool keep_first)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    const char *p = params;
+    bool first = true;
+
+    while (*p) {
+        const char *end = p;
+        gsize len;
+
+        while (*end && (*end != ',' || end[1] == ',')) {
+            end += *end == ',' ? 2 : 1;
+        }
+        len = (gsize)(end - p);
+        if (len == 0) {
+            break; /* the trailing comma */
+        }
+        if (out->len) {
+            g_string_append_c(out, ',');
+        }
+        if (memchr(p, '=', len) || (first && keep_first)) {
+            g_string_append_len(out, p, (gssize)len);
+        } else if (len > 2 && strncmp(p, "no", 2) == 0) {
+            g_string_append_len(out, p + 2, (gssize)len - 2);
+            g_string_append(out, "=off");
+        } else {
+            g_string_append_len(out, p, (gssize)len);
+            g_string_append(out, "=on");
+        }
+        first = false;
+        p = *end ? end + 1 : end;
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+struct json_object *cmdline_parse_opts(const char *params,
+                                       const char *implied_key, Error **errp)
+{
+    g_autofree char *expanded = NULL;
+
+    if (params[0] == '{') {
+        enum json_tokener_error jerr;
+        struct json_object *obj = json_tokener_parse_verbose(params, &jerr);
+
+        if (!obj || !json_object_is_type(obj, json_type_object)) {
+            json_object_put(obj);
+            error_setg(errp, "not a JSON object: %s",
+                       json_tokener_error_desc(jerr));
+            return NULL;
+        }
+        return obj;
+    }
+    expanded = expand_switches(params, implied_key != NULL);
+    return keyval_parse(expanded, implied_key, NULL, errp);
+}
+
+const char *cmdline_opts_get(struct json_object *opts, const char *key)
+{
+    struct json_object *value;
+
+    if (!json_object_object_get_ex(opts, key, &value)) {
+        return NULL;
+    }
+    return json_object_get_string(value);
+}
+
+bool cmdline_opts_check(const char *option, struct json_object *opts,
+                        const char *const *known, Error **errp)
+{
+    json_object_object_foreach(opts, key, value)
+    {
+        (void)value;
+        if (!g_strv_contains(known, key)) {
+            g_autofree char *list = g_strjoinv(", ", (char **)known);
+
+            error_setg(errp, "%s has no parameter '%s'; it has: %s", option,
+                       key, list);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An unsigned parameter with a default; 0 is refused. */
+static bool opts_get_count(struct json_object *opts, const char *key,
+                           unsigned def, unsigned *result, Error **errp)
+{
+    const char *text = cmdline_opts_get(opts, key);
+    uint64_t v = def;
+
+    if (text && (!qemu_strtou64(text, &v, errp))) {
+        error_prepend(errp, "parameter '%s': ", key);
+        return false;
+    }
+    if (v == 0 || v > 4096) {
+        error_setg(errp, "parameter '%s' must be between 1 and 4096", key);
+        return false;
+    }
+    *result = (unsigned)v;
+    return true;
+}
+
+bool cmdline_parse_memory(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "size", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, "size", errp);
+    const char *size;
+    bool ok = false;
+
+    if (!opts) {
+        return false;
+    }
+    size = cmdline_opts_get(opts, "size");
+    if (!cmdline_opts_check("-m", opts, known, errp)) {
+        goto out;
+    }
+    if (!size) {
+        error_setg(errp, "-m wants a size");
+        goto out;
+    }
+    if (!qemu_strtosz_MiB(size, &cmd->ram_size_bytes, errp)) {
+        goto out;
+    }
+    if (!cmd->ram_size_bytes) {
+        error_setg(errp, "-m: a size of 0 is not possible");
+        goto out;
+    }
+    ok = true;
+out:
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_smp(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "cpus",  "maxcpus", "sockets",
+                                         "cores", "threads", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, "cpus", errp);
+    unsigned cpus, maxcpus, sockets, cores, threads;
+    unsigned topology;
+    bool ok = false;
+
+    if (!opts || !cmdline_opts_check("-smp", opts, known, errp) ||
+        !opts_get_count(opts, "sockets", 1, &sockets, errp) ||
+        !opts_get_count(opts, "cores", 1, &cores, errp) ||
+        !opts_get_count(opts, "threads", 1, &threads, errp)) {
+        goto out;
+    }
+    topology = MIN(sockets * cores, 4096) * threads;
+    if (!opts_get_count(opts, "cpus", topology, &cpus, errp) ||
+        !opts_get_count(opts, "maxcpus", cpus, &maxcpus, errp)) {
+        goto out;
+    }
+    if (maxcpus != cpus) {
+        error_setg(errp, "CPUs cannot be added later: maxcpus (%u) must equal "
+                   "cpus (%u)", maxcpus, cpus);
+        goto out;
+    }
+    if (topology != 1 && topology != cpus) {
+        error_setg(errp, "sockets (%u) * cores (%u) * threads (%u) is not the "
+                   "number of cpus (%u)", sockets, cores, threads, cpus);
+        goto out;
+    }
+    cmd->smp_cpus = cpus;
+    ok = true;
+out:
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_name(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "guest", "debug-threads", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, "guest", errp);
+    const char *debug;
+    bool ok = false;
+
+    if (!opts || !cmdline_opts_check("-name", opts, known, errp)) {
+        goto out;
+    }
+    debug = cmdline_opts_get(opts, "debug-threads");
+    if (debug && !qemu_parse_bool("debug-threads", debug, &cmd->debug_threads,
+                                  errp)) {
+        goto out;
+    }
+    g_free(cmd->name);
+    cmd->name = g_strdup(cmdline_opts_get(opts, "guest"));
+    ok = true;
+out:
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_run_with(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "exit-with-parent", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, NULL, errp);
+    const char *value;
+    bool ok;
+
+    if (!opts) {
+        return false;
+    }
+    value = cmdline_opts_get(opts, "exit-with-parent");
+    ok = cmdline_opts_check("-run-with", opts, known, errp) &&
+         (!value || qemu_parse_bool("exit-with-parent", value,
+                                    &cmd->exit_with_parent, errp));
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_trace(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "enable", "file", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, "enable", errp);
+    const char *file;
+    bool ok = false;
+
+    if (!opts || !cmdline_opts_check("-trace", opts, known, errp)) {
+        goto out;
+    }
+    if (!cmdline_opts_get(opts, "enable")) {
+        error_setg(errp, "-trace wants the events: enable=PATTERN");
+        goto out;
+    }
+    g_ptr_array_add(cmd->traces,
+                    g_strdup(cmdline_opts_get(opts, "enable")));
+    file = cmdline_opts_get(opts, "file");
+    if (file) {
+        g_free(cmd->log_file);
+        cmd->log_file = g_strdup(file);
+    }
+    ok = true;
+out:
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_mon(CmdLine *cmd, const char *arg, Error **errp)
+{
+    static const char *const known[] = { "chardev", "mode", "pretty", NULL };
+    struct json_object *opts = cmdline_parse_opts(arg, "chardev", errp);
+    const char *mode, *pretty, *chardev;
+    bool want_pretty = false;
+    CmdMonitor *mon;
+    bool ok = false;
+
+    if (!opts || !cmdline_opts_check("-mon", opts, known, errp)) {
+        goto out;
+    }
+    chardev = cmdline_opts_get(opts, "chardev");
+    mode = cmdline_opts_get(opts, "mode");
+    pretty = cmdline_opts_get(opts, "pretty");
+    if (!chardev) {
+        error_setg(errp, "-mon wants chardev=ID");
+        goto out;
+    }
+    if (mode && !g_str_equal(mode, "readline") &&
+        !g_str_equal(mode, "control")) {
+        error_setg(errp, "unknown monitor mode '%s': it is 'readline' or "
+                   "'control'", mode);
+        goto out;
+    }
+    if (pretty && !qemu_parse_bool("pretty", pretty, &want_pretty, errp)) {
+        goto out;
+    }
+    mon = g_new0(CmdMonitor, 1);
+    mon->chardev_id = g_strdup(chardev);
+    mon->mode = mode && g_str_equal(mode, "control") ? MONITOR_MODE_CONTROL
+                                                     : MONITOR_MODE_READLINE;
+    mon->pretty = want_pretty;
+    g_ptr_array_add(cmd->monitors, mon);
+    ok = true;
+out:
+    json_object_put(opts);
+    return ok;
+}
+
+bool cmdline_parse_global(CmdLine *cmd, const char *arg, Error **errp)
+{
+    const char *dot = strchr(arg, '.');
+    const char *equals = strchr(arg, '=');
+    CmdGlobal *global;
+
+    if (!dot || !equals || dot > equals || dot == arg || equals == dot + 1) {
+        error_setg(errp, "-global wants DRIVER.PROPERTY=VALUE, not '%s'", arg);
+        return false;
+    }
+    global = g_new0(CmdGlobal, 1);
+    global->driver = g_strndup(arg, (gsize)(dot - arg));
+    global->property = g_strndup(dot + 1, (gsize)(equals - dot - 1));
+    global->value = g_strdup(equals + 1);
+    g_ptr_array_add(cmd->globals, global);
+    return true;
+}
+
+bool cmdline_parse_sandbox(CmdLine *cmd, const char *arg, Error **errp)
+{
+    if (!g_str_equal(arg, "off") && !g_str_equal(arg, "enable=off")) {
+        error_setg(errp, "there is no sandbox in this build: only 'off' is "
+                   "possible, not '%s'", arg);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The emulator's main(): builds a VM from the command line in the order in
+ * which options depend on each other, runs the main loop, takes it all down.
+ */
+#include "qemu/osdep.h"
+#include <glib-unix.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include "chardev/char.h"
+#include "hw/block/drive.h"
+#include "hw/core/boards.h"
+#include "hw/core/device.h"
+#include "migration/misc.h"
+#include "monitor/monitor.h"
+#include "qapi/qapi-commands-qom.h"
+#include "qapi/qapi-visit-qom.h"
+#include "qemu/log.h"
+#include "qemu/trace.h"
+#include "system/accel.h"
+#include "system/cmdline.h"
+#include "system/daemonize.h"
+#include "system/globals.h"
+#include "system/qtest.h"
+#include "system/runstate.h"
+
+/* Everything main() owns. */
+typedef struct Emulator {
+    CmdLine cmd;
+    VM *vm;
+    Monitors *monitors;
+    int daemon_ready_fd;
+} Emulator;
+
+/* --- Before there is a VM ------------------------------------------------ */
+
+/* True: a help text was printed, and that is all. */
+static bool emulator_setup_log(CmdLine *cmd, bool *help, Error **errp)
+{
+    *help = false;
+    if (cmd->log_file && !qemu_log_set_file(cmd->log_file, errp)) {
+        return false;
+    }
+    for (guint i = 0; i < cmd->traces->len; i++) {
+        const char *pattern = g_ptr_array_index(cmd->traces, i);
+
+        if (g_str_equal(pattern, "help")) {
+            trace_list();
+            *help = true;
+            return true;
+        }
+        if (!trace_enable(pattern, errp)) {
+            error_prepend(errp, "-trace: ");
+            return false;
+        }
+    }
+    if (cmd->log_items && !qemu_log_enable(cmd->log_items, help, errp)) {
+        error_prepend(errp, "-d: ");
+        return false;
+    }
+    return true;
+}
+
+static bool emulator_setup_process(Emulator *emu, Error **errp)
+{
+    CmdLine *cmd = &emu->cmd;
+
+    if (cmd->exit_with_parent && !exit_with_parent_enable(errp)) {
+        error_prepend(errp, "-run-with exit-with-parent=on: ");
+        return false;
+    }
+    if (cmd->daemonize && !daemonize_start(&emu->daemon_ready_fd, errp)) {
+        return false;
+    }
+    if (cmd->pidfile && !pidfile_create(cmd->pidfile, errp)) {
+        /* It is another's: not ours to remove. */
+        g_clear_pointer(&cmd->pidfile, g_free);
+        return false;
+    }
+    return true;
+}
+
+/* --- Building the VM, BQL held ------------------------------------------ */
+
+static bool emulator_add_objects(Emulator *emu, Error **errp)
+{
+    QmpContext ctx = { .vm = emu->vm };
+
+    for (guint i = 0; i < emu->cmd.objects->len; i++) {
+        ObjectOptions *opts = NULL;
+        bool ok;
+
+        ok = qapi_parse_ObjectOptions(g_ptr_array_index(emu->cmd.objects, i),
+                                      QAPI_PARSE_KEYVAL, NULL, &opts, errp) &&
+             qmp_object_add(&ctx, opts, errp);
+        qapi_free_ObjectOptions(opts);
+        if (!ok) {
+            error_prepend(errp, "-object: ");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -mem-path and -mem-prealloc are short for a backend named as the RAM is. */
+static bool emulator_add_ram_backend(Emulator *emu, Error **errp)
+{
+    const MachineClass *klass = machine_get_class(emu->vm->machine);
+    CmdLine *cmd = &emu->cmd;
+    g_autofree char *size = NULL;
+    struct json_object *opts;
+
+    if (!cmd->mem_path && !cmd->mem_prealloc) {
+        return true;
+    }
+    if (cmdline_opts_get(cmd->machine, "memory-backend")) {
+        error_setg(errp, "-mem-path and -mem-prealloc do not go together with "
+                   "-machine memory-backend=ID: set the backend's properties");
+        return false;
+    }
+    size = g_strdup_printf("%" PRIu64, cmd->ram_size_bytes
+                                           ? cmd->ram_size_bytes
+                                           : klass->default_ram_bytes);
+    opts = json_object_new_object();
+    json_object_object_add(
+        opts, "qom-type",
+        json_object_new_string(cmd->mem_path ? "memory-backend-file"
+                                             : "memory-backend-ram"));
+    json_object_object_add(opts, "id",
+                           json_object_new_string(klass->default_ram_id));
+    json_object_object_add(opts, "size", json_object_new_string(size));
+    if (cmd->mem_path) {
+        json_object_object_add(opts, "mem-path",
+                               json_object_new_string(cmd->mem_path));
+    }
+    if (cmd->mem_prealloc) {
+        json_object_object_add(opts, "prealloc", json_object_new_string("on"));
+    }
+    g_ptr_array_add(cmd->objects, opts);
+    return object_set_str(&emu->vm->machine->parent, "memory-backend",
+                          klass->default_ram_id, errp);
+}
+
+/* The option beats the property of -machine. */
+static void override_string(char **property, const char *option)
+{
+    if (option) {
+        g_free(*property);
+        *property = g_strdup(option);
+    }
+}
+
+static bool emulator_create_machine(Emulator *emu, Error **errp)
+{
+    CmdLine *cmd = &emu->cmd;
+    VM *vm = emu->vm;
+    MachineBoot *boot;
+
+    if (!machine_create(vm, cmd->machine, errp)) {
+        return false;
+    }
+    boot = &vm->machine->boot;
+    override_string(&boot->kernel_path, cmd->kernel_path);
+    override_string(&boot->initrd_path, cmd->initrd_path);
+    override_string(&boot->cmdline, cmd->append);
+    override_string(&boot->firmware_path, cmd->firmware_path);
+    return emulator_add_ram_backend(emu, errp);
+}
+
+/* Without -accel it is what stock QEMU takes: no KVM unless asked for. */
+static void emulator_default_accel(CmdLine *cmd)
+{
+    struct json_object *accel;
+
+    if (!cmd->accels->len) {
+        accel = json_object_new_object();
+        json_object_object_add(accel, "accel", json_object_new_string("tcg"));
+        g_ptr_array_add(cmd->accels, accel);
+    }
+}
+
+static bool emulator_init_machine(Emulator *emu, Error **errp)
+{
+    CmdLine *cmd = &emu->cmd;
+    VM *vm = emu->vm;
+
+    emulator_default_accel(cmd);
+    if (!accel_select(vm, (struct json_object *const *)cmd->accels->pdata,
+                      cmd->accels->len, errp)) {
+        return false;
+    }
+    for (guint i = 0; i < cmd->serials->len; i++) {
+        if (!machine_add_serial(vm, g_ptr_array_index(cmd->serials, i),
+                                errp)) {
+            error_prepend(errp, "-serial: ");
+            return false;
+        }
+    }
+    for (guint i = 0; i < cmd->drives->len; i++) {
+        if (!drive_add(vm, g_ptr_array_index(cmd->drives, i), errp)) {
+            error_prepend(errp, "-drive: ");
+            return false;
+        }
+    }
+    if (!migration_init(vm, errp) || !machine_init(vm, errp)) {
+        return false;
+    }
+    for (guint i = 0; i < cmd->devices->len; i++) {
+        if (!device_add(vm, g_ptr_array_index(cmd->devices, i), errp)) {
+            error_prepend(errp, "-device: ");
+            return false;
+        }
+    }
+    if (cmd->incoming->len &&
+        !runstate_set(vm, RUN_STATE_INMIGRATE, errp)) {
+        return false;
+    }
+    return machine_done(vm, errp) && migration_apply_globals(vm, errp) &&
+           globals_check_unused(vm, errp);
+}
+
+static bool emulator_add_qtest(Emulator *emu, Error **errp)
+{
+    Chardev *chr;
+
+    if (!emu->cmd.qtest) {
+        if (emu->cmd.qtest_log) {
+            error_setg(errp, "-qtest-log wants a -qtest");
+            return false;
+        }
+        return true;
+    }
+    chr = chardev_new_from_spec(emu->vm, "qtest", emu->cmd.qtest, errp);
+    if (!chr || !qtest_server_add(emu->vm, chr, emu->cmd.qtest_log, errp)) {
+        error_prepend(errp, "-qtest: ");
+        return false;
+    }
+    return true;
+}
+
+static bool emulator_add_chardevs(Emulator *emu, Error **errp)
+{
+    for (guint i = 0; i < emu->cmd.chardevs->len; i++) {
+        if (!chardev_new(emu->vm, g_ptr_array_index(emu->cmd.chardevs, i),
+                         errp)) {
+            error_prepend(errp, "-chardev: ");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emulator_build(Emulator *emu, Error **errp)
+{
+    CmdLine *cmd = &emu->cmd;
+    VM *vm = emu->vm;
+
+    vm->name = g_strdup(cmd->name);
+    vm->uuid = cmd->uuid;
+    vm->debug_threads = cmd->debug_threads;
+    vm->smp_cpus = cmd->smp_cpus;
+    vm->ram_size_bytes = cmd->ram_size_bytes;
+    vm->autostart = !cmd->start_stopped;
+    vm->no_reboot = cmd->no_reboot;
+    vm->no_shutdown = cmd->no_shutdown;
+    for (guint i = 0; i < cmd->globals->len; i++) {
+        const CmdGlobal *global = g_ptr_array_index(cmd->globals, i);
+
+        globals_add_user(vm, global->driver, global->property, global->value);
+    }
+    return emulator_add_chardevs(emu, errp) && emulator_add_qtest(emu, errp) &&
+           emulator_create_machine(emu, errp) &&
+           emulator_add_objects(emu, errp) && emulator_init_machine(emu, errp);
+}
+
+/* --- Running it ---------------------------------------------------------- */
+
+/* Without the BQL: a server that waits for its client may take long. */
+static bool emulator_add_monitors(Emulator *emu, Error **errp)
+{
+    emu->monitors = monitors_new(emu->vm);
+    for (guint i = 0; i < emu->cmd.monitors->len; i++) {
+        const CmdMonitor *mon = g_ptr_array_index(emu->cmd.monitors, i);
+        g_autofree char *id = g_strdup_printf("compat_monitor%u", i);
+        Chardev *chr;
+
+        if (mon->spec) {
+            chr = chardev_new_from_spec(emu->vm, id, mon->spec, errp);
+        } else {
+            chr = chardev_by_id(emu->vm, mon->chardev_id);
+            if (!chr) {
+                error_setg(errp, "-mon: there is no chardev '%s'",
+                           mon->chardev_id);
+            }
+        }
+        if (!chr || !monitor_add(emu->monitors, chr, mon->mode, mon->pretty,
+                                 errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool emulator_start(Emulator *emu, Error **errp)
+{
+    const CmdLine *cmd = &emu->cmd;
+    VM *vm = emu->vm;
+
+    /* "-incoming defer" may stand beside a real address; the last one wins,
+     * as for other options that hold one value. */
+    if (cmd->incoming->len) {
+        const char *uri =
+            g_ptr_array_index(cmd->incoming, cmd->incoming->len - 1);
+
+        if (!migration_incoming_start(vm, uri, errp)) {
+            error_prepend(errp, "-incoming %s: ", uri);
+            return false;
+        }
+        return true;
+    }
+    return !vm->autostart || vm_start(vm, errp);
+}
+
+static gboolean on_termination_signal(gpointer opaque)
+{
+    VM *vm = opaque;
+
+    bql_lock(vm);
+    vm_request_shutdown_code(vm, SHUTDOWN_CAUSE_HOST_SIGNAL, 0);
+    bql_unlock(vm);
+    return G_SOURCE_CONTINUE;
+}
+
+static int emulator_main_loop(Emulator *emu)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+    int exit_code = 0;
+    guint ids[ARRAY_SIZE(signals)];
+
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        ids[i] = g_unix_signal_add(signals[i], on_termination_signal, emu->vm);
+    }
+    while (!vm_shutdown_requested(emu->vm, &exit_code)) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        g_source_remove(ids[i]);
+    }
+    return exit_code;
+}
+
+static void emulator_destroy(Emulator *emu)
+{
+    VM *vm = emu->vm;
+
+    if (vm) {
+        if (vm->migration) {
+            migration_shutdown(vm);
+        }
+        bql_lock(vm);
+        if (vm->cpus) {
+            cpus_destroy(vm);
+        }
+        bql_unlock(vm);
+        if (emu->monitors) {
+            monitors_free(emu->monitors);
+        }
+        bql_lock(vm);
+        device_tree_free(vm);
+        machine_free(vm);
+        if (vm->migration) {
+            migration_free(vm);
+        }
+        accel_free(vm);
+        bql_unlock(vm);
+        vm_free(vm);
+    }
+    if (emu->cmd.pidfile) {
+        unlink(emu->cmd.pidfile);
+    }
+    cmdline_free(&emu->cmd);
+}
+
+static int emulator_run(Emulator *emu, Error **errp)
+{
+    bool ok;
+
+    emu->vm = vm_new(NULL);
+    bql_lock(emu->vm);
+    ok = emulator_build(emu, errp);
+    bql_unlock(emu->vm);
+    if (!ok || !emulator_add_monitors(emu, errp)) {
+        return 1;
+    }
+    bql_lock(emu->vm);
+    ok = emulator_start(emu, errp);
+    bql_unlock(emu->vm);
+    if (!ok) {
+        return 1;
+    }
+    if (emu->cmd.daemonize && !daemonize_ready(emu->daemon_ready_fd, errp)) {
+        return 1;
+    }
+    return emulator_main_loop(emu);
+}
+
+int main(int argc, char **argv)
+{
+    Emulator emu = { .daemon_ready_fd = -1 };
+    g_autofree char *name = g_path_get_basename(argv[0]);
+    Error *err = NULL;
+    int status = 1;
+    bool help = false;
+
+    g_set_prgname(name);
+    signal(SIGPIPE, SIG_IGN);
+    switch (cmdline_parse(&emu.cmd, argc, argv, &err)) {
+    case CMDLINE_EXIT:
+        status = 0;
+        break;
+    case CMDLINE_ERROR:
+        break;
+    case CMDLINE_RUN:
+        if (emulator_setup_log(&emu.cmd, &help, &err) && help) {
+            status = 0;
+        } else if (!err && emulator_setup_process(&emu, &err)) {
+            status = emulator_run(&emu, &err);
+        }
+        break;
+    }
+    if (err) {
+        error_report_err(err);
+    }
+    emulator_destroy(&emu);
+    return status;
+}
