@@ -127,6 +127,28 @@ static bool msrs_done(const KVMCpu *kc, const char *verb, int done_count,
     return true;
 }
 
+static bool is_mtrr_mask(uint32_t number)
+{
+    return number >= 0x201 && number <= 0x20f && (number & 1);
+}
+
+/*
+ * Address bits above those of the guest's processor, up to bit 51. KVM has
+ * them clear in the masks of variable MTRRs and refuses them set; the stream
+ * has them set, so that a wider processor on the other side reads the mask
+ * right.
+ */
+static uint64_t mtrr_mask_top_bits(const KVMCpu *kc)
+{
+    X86CPUIDLeaf leaf = x86_cpuid_find(kc->cpu->arch, 0x80000008, 0);
+    unsigned phys_bits = MIN(leaf.eax & 0xff, 52);
+
+    if (!phys_bits) {
+        phys_bits = 36;
+    }
+    return (BIT_ULL(52) - 1) & ~(BIT_ULL(phys_bits) - 1);
+}
+
 bool kvm_msrs_get(KVMCpu *kc, Error **errp)
 {
     g_autofree KVMMsrs *list = msrs_new(kc);
@@ -140,6 +162,9 @@ bool kvm_msrs_get(KVMCpu *kc, Error **errp)
         const KVMMsr *msr = &msr_table[kc->msrs[i]];
         uint64_t value = list->entries[i].data;
 
+        if (is_mtrr_mask(msr->number)) {
+            value |= mtrr_mask_top_bits(kc);
+        }
         memcpy(env + msr->offset, &value, msr->size_bytes);
     }
     return true;
@@ -156,6 +181,9 @@ bool kvm_msrs_put(KVMCpu *kc, Error **errp)
         uint64_t value = 0;
 
         memcpy(&value, env + msr->offset, msr->size_bytes);
+        if (is_mtrr_mask(msr->number)) {
+            value &= ~mtrr_mask_top_bits(kc);
+        }
         list->entries[i].data = value;
     }
     done_count = ioctl(kc->fd, KVM_SET_MSRS, list);
