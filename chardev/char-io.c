@@ -125,6 +125,7 @@ void chardev_drop_peer(Chardev *chr)
 
 static void chardev_peer_lost(Chardev *chr)
 {
+    chr->ended = false;
     if (chr->klass->drops_slow_peer) {
         chardev_drop_peer(chr);
     } else {
@@ -138,6 +139,17 @@ static void chardev_peer_lost(Chardev *chr)
     }
     if (chr->fe && chr->klass->lost) {
         chr->klass->lost(chr);
+    }
+}
+
+/* The front end hears of the end once it has answered what came before. */
+static void chardev_input_ended(Chardev *chr)
+{
+    chr->ended = true;
+    if (chr->fe->busy && chr->fe->busy(chr->opaque)) {
+        chardev_clear_watch(chr);
+    } else {
+        chardev_peer_lost(chr);
     }
 }
 
@@ -170,10 +182,15 @@ static gboolean chardev_in_ready(QIOChannel *ioc, GIOCondition condition,
 
     if (!g_source_is_destroyed(g_main_current_source()) && chr->fe) {
         room = chr->watch_reads ? chr->fe->can_read(chr->opaque) : 0;
-        if (!chr->watch_reads || (room && !chardev_read_some(chr, room))) {
-            chardev_peer_lost(chr);
-        } else {
+        if (room && !chardev_read_some(chr, room)) {
+            chardev_input_ended(chr);
+        } else if (chr->watch_reads) {
             chardev_update_watch(chr);
+        } else if (chr->fe->busy && chr->fe->busy(chr->opaque)) {
+            /* A hang-up, but there may be input before it. */
+            chardev_clear_watch(chr);
+        } else {
+            chardev_peer_lost(chr);
         }
     }
     chardev_unlock_fe(chr, unlock_bql);
@@ -208,6 +225,7 @@ void chardev_set_peer(Chardev *chr, QIOChannel *in, QIOChannel *out)
         qio_channel_set_blocking(out, false, NULL);
     }
     chr->in = in;
+    chr->ended = false;
     g_mutex_lock(&chr->lock);
     chr->out = out;
     g_mutex_unlock(&chr->lock);
@@ -225,7 +243,9 @@ static gboolean chardev_kicked(void *opaque)
     GSource *source = g_main_current_source();
 
     g_source_set_ready_time(source, -1);
-    if (!g_source_is_destroyed(source)) {
+    if (!g_source_is_destroyed(source) && chr->fe && chr->ended) {
+        chardev_input_ended(chr);
+    } else if (!g_source_is_destroyed(source)) {
         chardev_update_watch(chr);
     }
     chardev_unlock_fe(chr, unlock_bql);

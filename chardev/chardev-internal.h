@@ -52,6 +52,7 @@ struct Chardev {
     QIOChannel *in;            /* [lock: fe_lock] */
     GSource *watch;            /* [lock: fe_lock] on in */
     bool watch_reads;          /* [lock: fe_lock] else for hang-up only */
+    bool ended;                /* [lock: fe_lock] input is over, told later */
     bool opened;               /* [lock: fe_lock] the front end was told */
 
     GMutex lock;

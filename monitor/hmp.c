@@ -234,6 +234,13 @@ static size_t hmp_can_read(void *opaque)
     return !mon->hmp->suspended && !monitor_out_is_long(mon->out);
 }
 
+static bool hmp_busy(void *opaque)
+{
+    Monitor *mon = opaque;
+
+    return monitor_out_is_busy(mon->out) || mon->hmp->suspended;
+}
+
 static void hmp_read(void *opaque, const uint8_t *buf, size_t len_bytes)
 {
     Monitor *mon = opaque;
@@ -284,6 +291,7 @@ bool hmp_monitor_start(Monitor *mon, Error **errp)
         .can_read = hmp_can_read,
         .read = hmp_read,
         .event = hmp_event,
+        .busy = hmp_busy,
     };
 
     mon->hmp = g_new0(HmpState, 1);

@@ -34,6 +34,8 @@ void monitor_out_puts(MonitorOut *out, const char *text, size_t len_bytes);
 void monitor_out_clear(MonitorOut *out);
 /* Whether so much is queued that no more should be asked for. */
 bool monitor_out_is_long(MonitorOut *out);
+/* Whether anything is still to be written; if so drained() follows. */
+bool monitor_out_is_busy(MonitorOut *out);
 
 /* --- QMP: qmp.c --------------------------------------------------------- */
 
@@ -71,6 +73,8 @@ struct Monitor {
     /* [lock: lock] */
     QmpSession session;
     GQueue requests; /* QmpRequest */
+    bool running;    /* one of them is being carried out */
+    bool resume_owed; /* qmp_resume() when none is left */
 
     /* [own: I/O thread] QMP */
     QmpParser *parser;

@@ -23,7 +23,9 @@ struct MonitorOut {
     GCond wake;
     /* [lock: lock] */
     GString *queue;
-    bool was_long; /* drained() is owed */
+    bool was_long; /* drained() is owed when it is short again */
+    bool was_busy; /* drained() is owed when it is empty */
+    bool writing;
     bool stop;
 };
 
@@ -44,15 +46,19 @@ static gpointer monitor_out_thread(gpointer opaque)
         }
         part = out->queue;
         out->queue = g_string_new(NULL);
+        out->writing = true;
         g_mutex_unlock(&out->lock);
 
         chardev_write(out->chr, part->str, part->len);
         g_string_free(part, TRUE);
 
         g_mutex_lock(&out->lock);
-        drained = out->was_long && out->queue->len < LONG_BYTES / 2;
+        out->writing = false;
+        drained = (out->was_long && out->queue->len < LONG_BYTES / 2) ||
+                  (out->was_busy && !out->queue->len);
         if (drained && !out->stop && out->drained) {
             out->was_long = false;
+            out->was_busy = false;
             g_mutex_unlock(&out->lock);
             out->drained(out->opaque);
             g_mutex_lock(&out->lock);
@@ -130,4 +136,15 @@ bool monitor_out_is_long(MonitorOut *out)
     is_long = out->was_long;
     g_mutex_unlock(&out->lock);
     return is_long;
+}
+
+bool monitor_out_is_busy(MonitorOut *out)
+{
+    bool is_busy;
+
+    g_mutex_lock(&out->lock);
+    is_busy = out->writing || out->queue->len;
+    out->was_busy |= is_busy;
+    g_mutex_unlock(&out->lock);
+    return is_busy;
 }

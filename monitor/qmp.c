@@ -124,6 +124,7 @@ static QmpRequest *next_request(Monitors *monitors, Monitor **mon,
         g_mutex_lock(&(*mon)->lock);
         *was_full = (*mon)->requests.length >= QMP_QUEUE_MAX;
         request = g_queue_pop_head(&(*mon)->requests);
+        (*mon)->running = request != NULL;
         g_mutex_unlock(&(*mon)->lock);
         if (request) {
             monitors->next = (index + 1) % count;
@@ -139,6 +140,7 @@ static void monitors_dispatch(VM *vm, void *opaque)
     QmpRequest *request;
     bool was_full = false;
     Monitor *mon = NULL;
+    bool resume;
 
     g_mutex_lock(&monitors->lock);
     request = next_request(monitors, &mon, &was_full);
@@ -151,6 +153,14 @@ static void monitors_dispatch(VM *vm, void *opaque)
         monitor_io_call(mon, qmp_resume);
     }
     qmp_run(mon, request);
+    g_mutex_lock(&mon->lock);
+    mon->running = false;
+    resume = mon->resume_owed && !mon->requests.length;
+    mon->resume_owed &= !resume;
+    g_mutex_unlock(&mon->lock);
+    if (resume) {
+        monitor_io_call(mon, qmp_resume);
+    }
     vm_invoke(vm, monitors_dispatch, monitors);
 }
 
@@ -242,6 +252,19 @@ static size_t qmp_can_read(void *opaque)
     return !mon->unparsed->len && qmp_may_read(mon) ? READ_BYTES : 0;
 }
 
+static bool qmp_busy(void *opaque)
+{
+    Monitor *mon = opaque;
+    bool busy;
+
+    g_mutex_lock(&mon->lock);
+    busy = mon->running || mon->requests.length;
+    mon->resume_owed |= busy;
+    g_mutex_unlock(&mon->lock);
+    /* In this order: a request's reply is queued before it ends. */
+    return busy || mon->unparsed->len || monitor_out_is_busy(mon->out);
+}
+
 static void qmp_read(void *opaque, const uint8_t *buf, size_t len_bytes)
 {
     Monitor *mon = opaque;
@@ -307,6 +330,7 @@ bool qmp_monitor_start(Monitor *mon, Error **errp)
         .can_read = qmp_can_read,
         .read = qmp_read,
         .event = qmp_event,
+        .busy = qmp_busy,
     };
 
     mon->parser = qmp_parser_new(qmp_message, mon);

@@ -25,6 +25,13 @@ typedef struct ChardevFrontend {
     size_t (*can_read)(void *opaque);
     void (*read)(void *opaque, const uint8_t *buf, size_t len_bytes);
     void (*event)(void *opaque, ChardevEvent event);
+    /*
+     * NULL, or whether something that came in is still being answered: an
+     * end of input is then acted on only after chardev_accept_input(), so
+     * that a client which sends, closes its sending side and reads gets all
+     * replies.
+     */
+    bool (*busy)(void *opaque);
 } ChardevFrontend;
 
 ChardevStore *chardev_store_new(void);

@@ -60,6 +60,7 @@ typedef struct Front {
     size_t room;
     unsigned opened, closed;
     bool needs_bql;
+    bool busy;       /* still answers */
     Chardev *greets; /* says hello to its peers */
 } Front;
 
@@ -91,10 +92,16 @@ static void front_event(void *opaque, ChardevEvent event)
     }
 }
 
+static bool front_busy(void *opaque)
+{
+    return ((Front *)opaque)->busy;
+}
+
 static const ChardevFrontend front_ops = {
     .can_read = front_can_read,
     .read = front_read,
     .event = front_event,
+    .busy = front_busy,
 };
 
 static void front_init(Front *f, VM *vm)
@@ -341,6 +348,39 @@ static void test_slow_peer(void)
     g_string_free(f.input, TRUE);
 }
 
+/* A client that sends, closes that direction and reads gets its answer. */
+static void test_half_closed(void)
+{
+    VM *vm = vm_setup();
+    g_autofree char *spec = g_strdup_printf("unix:%s/half,server=on,wait=off",
+                                            tmp_dir);
+    Chardev *chr = chardev_new_from_spec(vm, "c0", spec, NULL);
+    QIOChannel *client;
+    Front f;
+
+    front_init(&f, vm);
+    g_assert_true(chardev_connect(chr, &front_ops, &f, NULL, NULL));
+    client = dial("half");
+    RUN_UNTIL(vm, f.opened == 1);
+    f.busy = true;
+    g_assert_true(qio_channel_write_all(client, "ask", 3, NULL));
+    g_assert_true(qio_channel_shutdown(client, QIO_CHANNEL_SHUTDOWN_WRITE,
+                                       NULL));
+    RUN_UNTIL(vm, f.input->len == 3);
+    while (g_main_context_iteration(vm->main_context, FALSE)) {
+    }
+    g_assert_cmpuint(f.closed, ==, 0);
+    chardev_write(chr, "answer", 6);
+    f.busy = false;
+    chardev_accept_input(chr);
+    RUN_UNTIL(vm, f.closed == 1);
+    expect(client, "answer");
+    qio_channel_unref(client);
+    chardev_disconnect(chr);
+    g_string_free(f.input, TRUE);
+    vm_teardown(vm);
+}
+
 static void test_fds(void)
 {
     g_autofree char *spec = g_strdup_printf("unix:%s/fds,server=on,wait=off",
@@ -543,6 +583,7 @@ int main(int argc, char **argv)
     g_test_add_func("/char/file", test_file);
     g_test_add_func("/char/server", test_server);
     g_test_add_func("/char/slow-peer", test_slow_peer);
+    g_test_add_func("/char/half-closed", test_half_closed);
     g_test_add_func("/char/fds", test_fds);
     g_test_add_func("/char/other-context", test_other_context);
     g_test_add_func("/char/reconnect", test_reconnect);
