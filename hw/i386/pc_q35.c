@@ -138,24 +138,15 @@ static const Property q35_props[] = {
     { 0 },
 };
 
-/* Defaults of `migration` that changed in the release after the version. */
-#define Q35_COMPAT_9_2                                                         \
-    { "migration", "multifd-clean-tls-termination", "false" },                 \
-    { "migration", "send-switchover-start", "off" }
-#define Q35_COMPAT_8_2                                                         \
-    { "migration", "zero-page-detection", "legacy" }
-#define Q35_COMPAT_8_0                                                         \
-    { "migration", "multifd-flush-after-each-section", "on" }
-#define Q35_COMPAT_7_2                                                         \
-    { "migration", "x-preempt-pre-7-2", "true" }
+/*
+ * Defaults of `migration` that changed in the release after the version; of
+ * those, the ones whose feature is here.
+ */
+#define Q35_COMPAT_9_2 { "migration", "send-switchover-start", "off" }
+#define Q35_COMPAT_8_2 { "migration", "zero-page-detection", "legacy" }
 
 static const GlobalProp q35_compat_9_2[] = { Q35_COMPAT_9_2, { 0 } };
 static const GlobalProp q35_compat_8_2[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
-                                             { 0 } };
-static const GlobalProp q35_compat_8_0[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
-                                             Q35_COMPAT_8_0, { 0 } };
-static const GlobalProp q35_compat_7_2[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
-                                             Q35_COMPAT_8_0, Q35_COMPAT_7_2,
                                              { 0 } };
 
 #define DEFINE_Q35(_symbol, _version, _alias, _compat)                         \
@@ -187,5 +178,5 @@ DEFINE_Q35(pc_q35_9_1_machine_class, "9.1", NULL, q35_compat_9_2);
 DEFINE_Q35(pc_q35_9_0_machine_class, "9.0", NULL, q35_compat_9_2);
 DEFINE_Q35(pc_q35_8_2_machine_class, "8.2", NULL, q35_compat_8_2);
 DEFINE_Q35(pc_q35_8_1_machine_class, "8.1", NULL, q35_compat_8_2);
-DEFINE_Q35(pc_q35_8_0_machine_class, "8.0", NULL, q35_compat_8_0);
-DEFINE_Q35(pc_q35_7_2_machine_class, "7.2", NULL, q35_compat_7_2);
+DEFINE_Q35(pc_q35_8_0_machine_class, "8.0", NULL, q35_compat_8_2);
+DEFINE_Q35(pc_q35_7_2_machine_class, "7.2", NULL, q35_compat_8_2);
