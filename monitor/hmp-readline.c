@@ -122,6 +122,13 @@ bool hmp_readline_start(Monitor *mon, void (*line)(Monitor *mon,
     rl_catch_signals = 0;
     rl_catch_sigwinch = 0;
     rl_change_environment = 0;
+    /*
+     * The chardev has put the terminal into raw mode; libreadline would take
+     * that for a wish not to echo.
+     */
+    rl_prep_term_function = NULL;
+    rl_deprep_term_function = NULL;
+    rl_tty_set_echoing(1);
     rl_getc_function = next_octet;
     rl_input_available_hook = input_available;
     rl_attempted_completion_function = complete;
