@@ -18,6 +18,12 @@ static const ChardevClass *const chardev_classes[] = {
     &chardev_class_stdio,
 };
 
+const char *chardev_backend_name(size_t index)
+{
+    return index < ARRAY_SIZE(chardev_classes) ? chardev_classes[index]->name
+                                               : NULL;
+}
+
 static const ChardevOption common_options[] = {
     { "backend", CHARDEV_OPTION_STR },
     { "id", CHARDEV_OPTION_STR },

@@ -39,7 +39,8 @@ RANKS = {
 UTIL_HEADERS = {'qapi/error.h'}
 # The top of the program knows everybody.
 TOP_FILES = {'system/main.c', 'system/class-table.c', 'system/cmdline.c',
-             'system/cmdline-values.c', 'system/cmdline.h'}
+             'system/cmdline-help.c', 'system/cmdline-values.c',
+             'system/cmdline.h'}
 STATELESS = ('migration', 'hw', 'accel', 'target')
 DEVICE_MAY_INCLUDE = {'vmstate.h', 'register.h', 'blocker.h', 'misc.h'}
 

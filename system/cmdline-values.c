@@ -6,64 +6,36 @@
 #include "qemu/cutils.h"
 #include "system/cmdline.h"
 
-/*
- * Gives each bare word its "=on" or "=off"; the first one is left alone for
- * the implied key. A doubled comma belongs to the value it is in.
- */
-static char *expand_switches(const char *params, bool keep_first)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    const char *p = params;
-    bool first = true;
-
-    while (*p) {
-        const char *end = p;
-        gsize len;
-
-        while (*end && (*end != ',' || end[1] == ',')) {
-            end += *end == ',' ? 2 : 1;
-        }
-        len = (gsize)(end - p);
-        if (len == 0) {
-            break; /* the trailing comma */
-        }
-        if (out->len) {
-            g_string_append_c(out, ',');
-        }
-        if (memchr(p, '=', len) || (first && keep_first)) {
-            g_string_append_len(out, p, (gssize)len);
-        } else if (len > 2 && strncmp(p, "no", 2) == 0) {
-            g_string_append_len(out, p + 2, (gssize)len - 2);
-            g_string_append(out, "=off");
-        } else {
-            g_string_append_len(out, p, (gssize)len);
-            g_string_append(out, "=on");
-        }
-        first = false;
-        p = *end ? end + 1 : end;
-    }
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 struct json_object *cmdline_parse_opts(const char *params,
                                        const char *implied_key, Error **errp)
 {
-    g_autofree char *expanded = NULL;
+    g_autofree char *trimmed = g_strdup(params);
+    size_t len = strlen(trimmed);
+    struct json_object *opts;
+    bool help = false;
 
     if (params[0] == '{') {
         enum json_tokener_error jerr;
-        struct json_object *obj = json_tokener_parse_verbose(params, &jerr);
 
-        if (!obj || !json_object_is_type(obj, json_type_object)) {
-            json_object_put(obj);
+        opts = json_tokener_parse_verbose(params, &jerr);
+        if (!opts || !json_object_is_type(opts, json_type_object)) {
+            json_object_put(opts);
             error_setg(errp, "not a JSON object: %s",
                        json_tokener_error_desc(jerr));
             return NULL;
         }
-        return obj;
+        return opts;
     }
-    expanded = expand_switches(params, implied_key != NULL);
-    return keyval_parse(expanded, implied_key, NULL, errp);
+    /* A comma at the end is nothing, but two are one in the value. */
+    if (len && trimmed[len - 1] == ',' &&
+        (len == 1 || trimmed[len - 2] != ',')) {
+        trimmed[len - 1] = '\0';
+    }
+    opts = keyval_parse(trimmed, implied_key, &help, errp);
+    if (opts && help) {
+        json_object_object_add(opts, "help", json_object_new_string("on"));
+    }
+    return opts;
 }
 
 const char *cmdline_opts_get(struct json_object *opts, const char *key)
@@ -133,10 +105,6 @@ bool cmdline_parse_memory(CmdLine *cmd, const char *arg, Error **errp)
     if (!qemu_strtosz_MiB(size, &cmd->ram_size_bytes, errp)) {
         goto out;
     }
-    if (!cmd->ram_size_bytes) {
-        error_setg(errp, "-m: a size of 0 is not possible");
-        goto out;
-    }
     ok = true;
 out:
     json_object_put(opts);
@@ -149,7 +117,8 @@ bool cmdline_parse_smp(CmdLine *cmd, const char *arg, Error **errp)
                                          "cores", "threads", NULL };
     struct json_object *opts = cmdline_parse_opts(arg, "cpus", errp);
     unsigned cpus, maxcpus, sockets, cores, threads;
-    unsigned topology;
+    uint64_t topology;
+    bool complete;
     bool ok = false;
 
     if (!opts || !cmdline_opts_check("-smp", opts, known, errp) ||
@@ -158,8 +127,9 @@ bool cmdline_parse_smp(CmdLine *cmd, const char *arg, Error **errp)
         !opts_get_count(opts, "threads", 1, &threads, errp)) {
         goto out;
     }
-    topology = MIN(sockets * cores, 4096) * threads;
-    if (!opts_get_count(opts, "cpus", topology, &cpus, errp) ||
+    topology = (uint64_t)sockets * cores * threads;
+    if (!opts_get_count(opts, "cpus", (unsigned)MIN(topology, UINT_MAX), &cpus,
+                        errp) ||
         !opts_get_count(opts, "maxcpus", cpus, &maxcpus, errp)) {
         goto out;
     }
@@ -168,9 +138,14 @@ bool cmdline_parse_smp(CmdLine *cmd, const char *arg, Error **errp)
                    "cpus (%u)", maxcpus, cpus);
         goto out;
     }
-    if (topology != 1 && topology != cpus) {
-        error_setg(errp, "sockets (%u) * cores (%u) * threads (%u) is not the "
-                   "number of cpus (%u)", sockets, cores, threads, cpus);
+    /* What was left out is whatever makes the product right. */
+    complete = cmdline_opts_get(opts, "sockets") &&
+               cmdline_opts_get(opts, "cores") &&
+               cmdline_opts_get(opts, "threads");
+    if (complete ? topology != cpus : cpus % topology) {
+        error_setg(errp, "sockets (%u) * cores (%u) * threads (%u) does not "
+                   "fit the number of cpus (%u)", sockets, cores, threads,
+                   cpus);
         goto out;
     }
     cmd->smp_cpus = cpus;
@@ -223,13 +198,16 @@ bool cmdline_parse_run_with(CmdLine *cmd, const char *arg, Error **errp)
 
 bool cmdline_parse_trace(CmdLine *cmd, const char *arg, Error **errp)
 {
-    static const char *const known[] = { "enable", "file", NULL };
+    static const char *const known[] = { "enable", "file", "help", NULL };
     struct json_object *opts = cmdline_parse_opts(arg, "enable", errp);
     const char *file;
     bool ok = false;
 
     if (!opts || !cmdline_opts_check("-trace", opts, known, errp)) {
         goto out;
+    }
+    if (cmdline_opts_get(opts, "help")) {
+        json_object_object_add(opts, "enable", json_object_new_string("help"));
     }
     if (!cmdline_opts_get(opts, "enable")) {
         error_setg(errp, "-trace wants the events: enable=PATTERN");

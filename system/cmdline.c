@@ -50,6 +50,25 @@ static bool parse_flag(CmdLine *cmd, const CmdOption *opt, const char *arg,
     return true;
 }
 
+void cmdline_add_opts(GPtrArray *list, const char *text,
+                      struct json_object *opts)
+{
+    CmdOpts *entry = g_new0(CmdOpts, 1);
+
+    entry->text = g_strdup(text);
+    entry->opts = opts;
+    entry->json = text[0] == '{';
+    g_ptr_array_add(list, entry);
+}
+
+void cmdline_add_accel(CmdLine *cmd, const char *name)
+{
+    struct json_object *opts = json_object_new_object();
+
+    json_object_object_add(opts, "accel", json_object_new_string(name));
+    cmdline_add_opts(cmd->accels, name, opts);
+}
+
 static bool parse_keyval_list(CmdLine *cmd, const CmdOption *opt,
                               const char *arg, Error **errp)
 {
@@ -58,7 +77,21 @@ static bool parse_keyval_list(CmdLine *cmd, const CmdOption *opt,
     if (!opts) {
         return false;
     }
-    g_ptr_array_add(*CMD_FIELD(cmd, opt, GPtrArray *), opts);
+    cmdline_add_opts(*CMD_FIELD(cmd, opt, GPtrArray *), arg, opts);
+    return true;
+}
+
+static bool parse_chardev(CmdLine *cmd, const CmdOption *opt,
+                          const char *arg, Error **errp)
+{
+    struct json_object *opts = g_str_equal(arg, "help")
+                                   ? cmdline_parse_opts(arg, NULL, errp)
+                                   : chardev_opts_parse(arg, errp);
+
+    if (!opts) {
+        return false;
+    }
+    cmdline_add_opts(cmd->chardevs, arg, opts);
     return true;
 }
 
@@ -72,7 +105,7 @@ static bool parse_value(CmdLine *cmd, const CmdOption *opt, const char *arg,
 static bool parse_only_none(CmdLine *cmd, const CmdOption *opt,
                             const char *arg, Error **errp)
 {
-    if (!g_str_equal(arg, "none")) {
+    if (!g_str_equal(arg, "none") && !g_str_equal(arg, "driver=none")) {
         error_setg(errp, "'%s' is not available: use 'none'", arg);
         return false;
     }
@@ -111,11 +144,7 @@ static bool parse_machine(CmdLine *cmd, const CmdOption *opt, const char *arg,
         g_auto(GStrv) names = g_strsplit(accels, ":", -1);
 
         for (char **name = names; *name; name++) {
-            struct json_object *accel = json_object_new_object();
-
-            json_object_object_add(accel, "accel",
-                                   json_object_new_string(*name));
-            g_ptr_array_add(cmd->accels, accel);
+            cmdline_add_accel(cmd, *name);
         }
         json_object_object_del(opts, "accel");
     }
@@ -130,10 +159,7 @@ static bool parse_machine(CmdLine *cmd, const CmdOption *opt, const char *arg,
 static bool parse_enable_kvm(CmdLine *cmd, const CmdOption *opt,
                              const char *arg, Error **errp)
 {
-    struct json_object *accel = json_object_new_object();
-
-    json_object_object_add(accel, "accel", json_object_new_string("kvm"));
-    g_ptr_array_add(cmd->accels, accel);
+    cmdline_add_accel(cmd, "kvm");
     return true;
 }
 
@@ -230,9 +256,9 @@ static const CmdOption cmd_options[] = {
     OPT_FUNC("vga", "none", "accepted: there is no VGA", parse_only_none),
     OPT_FUNC("audio", "none", "accepted: there is no sound", parse_only_none),
 
-    OPT_LIST("chardev", "BACKEND,id=ID[,prop=value...]",
-             "a character device: socket, stdio, file or null", chardevs,
-             "backend"),
+    OPT_FUNC("chardev", "BACKEND,id=ID[,prop=value...]",
+             "a character device: socket, stdio, file or null",
+             parse_chardev),
     OPT_STRINGS("serial", "SPEC",
                 "connect a serial port: stdio, file:PATH, unix:PATH,\n"
                 "tcp:HOST:PORT, chardev:ID, null, none", serials),
@@ -341,7 +367,11 @@ static void global_free(void *opaque)
 
 static void opts_free(void *opaque)
 {
-    json_object_put(opaque);
+    CmdOpts *entry = opaque;
+
+    g_free(entry->text);
+    json_object_put(entry->opts);
+    g_free(entry);
 }
 
 static void cmdline_init(CmdLine *cmd)

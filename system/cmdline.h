@@ -14,6 +14,13 @@ typedef struct CmdMonitor {
     bool pretty;
 } CmdMonitor;
 
+/* One -object, -device, -drive, -chardev or -accel. */
+typedef struct CmdOpts {
+    char *text;               /* as typed, for errors */
+    struct json_object *opts; /* an object */
+    bool json;                /* typed as JSON: values have their types */
+} CmdOpts;
+
 /* One -global. */
 typedef struct CmdGlobal {
     char *driver;
@@ -22,14 +29,13 @@ typedef struct CmdGlobal {
 } CmdGlobal;
 
 typedef struct CmdLine {
-    /* keyval objects (struct json_object *) */
-    struct json_object *machine;
-    GPtrArray *accels;
+    struct json_object *machine; /* keyval object of all -machine together */
+
+    GPtrArray *accels;   /* CmdOpts, also the next four */
     GPtrArray *objects;
     GPtrArray *chardevs;
     GPtrArray *drives;
     GPtrArray *devices;
-
     GPtrArray *monitors; /* CmdMonitor */
     GPtrArray *globals;  /* CmdGlobal */
     GPtrArray *serials;  /* char * */
@@ -73,12 +79,22 @@ typedef enum CmdLineResult {
 CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, Error **errp);
 void cmdline_free(CmdLine *cmd);
 
+/* Takes @opts over. */
+void cmdline_add_opts(GPtrArray *list, const char *text,
+                      struct json_object *opts);
+
+/* "-accel NAME" without properties. */
+void cmdline_add_accel(CmdLine *cmd, const char *name);
+
+/* Prints what a value "help" asks for; false if there was none. */
+bool cmdline_help(const CmdLine *cmd);
+
 /* --- cmdline-values.c: the syntax of option values ----------------------- */
 
 /*
  * "key=value,..." or a JSON object in braces. A bare first word is the value
- * of @implied_key; other bare words are switches: "x" is x=on, "nox" is
- * x=off. A trailing comma is nothing. NULL on error.
+ * of @implied_key; the bare word "help" becomes a member of that name. A
+ * trailing comma is nothing. NULL on error.
  */
 struct json_object *cmdline_parse_opts(const char *params,
                                        const char *implied_key, Error **errp);

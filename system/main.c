@@ -32,6 +32,20 @@ typedef struct Emulator {
     int daemon_ready_fd;
 } Emulator;
 
+/*
+ * SIGTERM while there is no main loop yet, perhaps while a server waits for
+ * its first client: nothing runs, so ending at once loses nothing.
+ */
+static const char *early_pidfile;
+
+static void on_early_termination(int signo)
+{
+    if (early_pidfile) {
+        unlink(early_pidfile);
+    }
+    _exit(0);
+}
+
 /* --- Before there is a VM ------------------------------------------------ */
 
 /* True: a help text was printed, and that is all. */
@@ -72,30 +86,64 @@ static bool emulator_setup_process(Emulator *emu, Error **errp)
     if (cmd->daemonize && !daemonize_start(&emu->daemon_ready_fd, errp)) {
         return false;
     }
-    if (cmd->pidfile && !pidfile_create(cmd->pidfile, errp)) {
-        /* It is another's: not ours to remove. */
-        g_clear_pointer(&cmd->pidfile, g_free);
-        return false;
+    if (cmd->pidfile) {
+        /* A daemon changes its folder. */
+        g_autofree char *path = g_canonicalize_filename(cmd->pidfile, NULL);
+
+        if (!pidfile_create(cmd->pidfile, errp)) {
+            /* It may be another's: not ours to remove. */
+            g_clear_pointer(&cmd->pidfile, g_free);
+            return false;
+        }
+        g_free(cmd->pidfile);
+        cmd->pidfile = g_steal_pointer(&path);
     }
     return true;
 }
 
 /* --- Building the VM, BQL held ------------------------------------------ */
 
-static bool emulator_add_objects(Emulator *emu, Error **errp)
+static bool add_object(VM *vm, const CmdOpts *entry, Error **errp)
 {
-    QmpContext ctx = { .vm = emu->vm };
+    QmpContext ctx = { .vm = vm };
+    ObjectOptions *opts = NULL;
+    bool ok;
 
-    for (guint i = 0; i < emu->cmd.objects->len; i++) {
-        ObjectOptions *opts = NULL;
-        bool ok;
+    ok = qapi_parse_ObjectOptions(entry->opts,
+                                  entry->json ? 0 : QAPI_PARSE_KEYVAL, NULL,
+                                  &opts, errp) &&
+         qmp_object_add(&ctx, opts, errp);
+    qapi_free_ObjectOptions(opts);
+    return ok;
+}
 
-        ok = qapi_parse_ObjectOptions(g_ptr_array_index(emu->cmd.objects, i),
-                                      QAPI_PARSE_KEYVAL, NULL, &opts, errp) &&
-             qmp_object_add(&ctx, opts, errp);
-        qapi_free_ObjectOptions(opts);
-        if (!ok) {
-            error_prepend(errp, "-object: ");
+static bool add_device(VM *vm, const CmdOpts *entry, Error **errp)
+{
+    return device_add(vm, entry->opts, errp);
+}
+
+static bool add_drive(VM *vm, const CmdOpts *entry, Error **errp)
+{
+    return drive_add(vm, entry->opts, errp);
+}
+
+static bool add_chardev(VM *vm, const CmdOpts *entry, Error **errp)
+{
+    return chardev_new(vm, entry->opts, errp) != NULL;
+}
+
+/* All of one kind, in the order given; an error quotes the option. */
+static bool emulator_add_all(Emulator *emu, const char *option,
+                             const GPtrArray *list,
+                             bool (*add)(VM *vm, const CmdOpts *entry,
+                                         Error **errp),
+                             Error **errp)
+{
+    for (guint i = 0; i < list->len; i++) {
+        const CmdOpts *entry = g_ptr_array_index(list, i);
+
+        if (!add(emu->vm, entry, errp)) {
+            error_prepend(errp, "%s %s: ", option, entry->text);
             return false;
         }
     }
@@ -136,7 +184,7 @@ static bool emulator_add_ram_backend(Emulator *emu, Error **errp)
     if (cmd->mem_prealloc) {
         json_object_object_add(opts, "prealloc", json_object_new_string("on"));
     }
-    g_ptr_array_add(cmd->objects, opts);
+    cmdline_add_opts(cmd->objects, cmd->mem_path ? cmd->mem_path : "RAM", opts);
     return object_set_str(&emu->vm->machine->parent, "memory-backend",
                           klass->default_ram_id, errp);
 }
@@ -168,15 +216,21 @@ static bool emulator_create_machine(Emulator *emu, Error **errp)
 }
 
 /* Without -accel it is what stock QEMU takes: no KVM unless asked for. */
-static void emulator_default_accel(CmdLine *cmd)
+static bool emulator_select_accel(Emulator *emu, Error **errp)
 {
-    struct json_object *accel;
+    CmdLine *cmd = &emu->cmd;
+    g_autoptr(GPtrArray) specs = g_ptr_array_new();
 
     if (!cmd->accels->len) {
-        accel = json_object_new_object();
-        json_object_object_add(accel, "accel", json_object_new_string("tcg"));
-        g_ptr_array_add(cmd->accels, accel);
+        cmdline_add_accel(cmd, "tcg");
     }
+    for (guint i = 0; i < cmd->accels->len; i++) {
+        const CmdOpts *entry = g_ptr_array_index(cmd->accels, i);
+
+        g_ptr_array_add(specs, entry->opts);
+    }
+    return accel_select(emu->vm, (struct json_object *const *)specs->pdata,
+                        specs->len, errp);
 }
 
 static bool emulator_init_machine(Emulator *emu, Error **errp)
@@ -184,32 +238,18 @@ static bool emulator_init_machine(Emulator *emu, Error **errp)
     CmdLine *cmd = &emu->cmd;
     VM *vm = emu->vm;
 
-    emulator_default_accel(cmd);
-    if (!accel_select(vm, (struct json_object *const *)cmd->accels->pdata,
-                      cmd->accels->len, errp)) {
-        return false;
-    }
     for (guint i = 0; i < cmd->serials->len; i++) {
-        if (!machine_add_serial(vm, g_ptr_array_index(cmd->serials, i),
-                                errp)) {
-            error_prepend(errp, "-serial: ");
+        const char *spec = g_ptr_array_index(cmd->serials, i);
+
+        if (!machine_add_serial(vm, spec, errp)) {
+            error_prepend(errp, "-serial %s: ", spec);
             return false;
         }
     }
-    for (guint i = 0; i < cmd->drives->len; i++) {
-        if (!drive_add(vm, g_ptr_array_index(cmd->drives, i), errp)) {
-            error_prepend(errp, "-drive: ");
-            return false;
-        }
-    }
-    if (!migration_init(vm, errp) || !machine_init(vm, errp)) {
+    if (!emulator_add_all(emu, "-drive", cmd->drives, add_drive, errp) ||
+        !migration_init(vm, errp) || !machine_init(vm, errp) ||
+        !emulator_add_all(emu, "-device", cmd->devices, add_device, errp)) {
         return false;
-    }
-    for (guint i = 0; i < cmd->devices->len; i++) {
-        if (!device_add(vm, g_ptr_array_index(cmd->devices, i), errp)) {
-            error_prepend(errp, "-device: ");
-            return false;
-        }
     }
     if (cmd->incoming->len &&
         !runstate_set(vm, RUN_STATE_INMIGRATE, errp)) {
@@ -232,20 +272,8 @@ static bool emulator_add_qtest(Emulator *emu, Error **errp)
     }
     chr = chardev_new_from_spec(emu->vm, "qtest", emu->cmd.qtest, errp);
     if (!chr || !qtest_server_add(emu->vm, chr, emu->cmd.qtest_log, errp)) {
-        error_prepend(errp, "-qtest: ");
+        error_prepend(errp, "-qtest %s: ", emu->cmd.qtest);
         return false;
-    }
-    return true;
-}
-
-static bool emulator_add_chardevs(Emulator *emu, Error **errp)
-{
-    for (guint i = 0; i < emu->cmd.chardevs->len; i++) {
-        if (!chardev_new(emu->vm, g_ptr_array_index(emu->cmd.chardevs, i),
-                         errp)) {
-            error_prepend(errp, "-chardev: ");
-            return false;
-        }
     }
     return true;
 }
@@ -261,6 +289,7 @@ static bool emulator_build(Emulator *emu, Error **errp)
     vm->smp_cpus = cmd->smp_cpus;
     vm->ram_size_bytes = cmd->ram_size_bytes;
     vm->autostart = !cmd->start_stopped;
+    vm->nodefaults = cmd->nodefaults;
     vm->no_reboot = cmd->no_reboot;
     vm->no_shutdown = cmd->no_shutdown;
     for (guint i = 0; i < cmd->globals->len; i++) {
@@ -268,9 +297,13 @@ static bool emulator_build(Emulator *emu, Error **errp)
 
         globals_add_user(vm, global->driver, global->property, global->value);
     }
-    return emulator_add_chardevs(emu, errp) && emulator_add_qtest(emu, errp) &&
+    return emulator_add_all(emu, "-chardev", cmd->chardevs, add_chardev,
+                            errp) &&
+           emulator_add_qtest(emu, errp) &&
            emulator_create_machine(emu, errp) &&
-           emulator_add_objects(emu, errp) && emulator_init_machine(emu, errp);
+           emulator_add_all(emu, "-object", cmd->objects, add_object, errp) &&
+           emulator_select_accel(emu, errp) &&
+           emulator_init_machine(emu, errp);
 }
 
 /* --- Running it ---------------------------------------------------------- */
@@ -289,14 +322,39 @@ static bool emulator_add_monitors(Emulator *emu, Error **errp)
         } else {
             chr = chardev_by_id(emu->vm, mon->chardev_id);
             if (!chr) {
-                error_setg(errp, "-mon: there is no chardev '%s'",
-                           mon->chardev_id);
+                error_setg(errp, "there is no chardev of this id");
             }
         }
         if (!chr || !monitor_add(emu->monitors, chr, mon->mode, mon->pretty,
                                  errp)) {
+            error_prepend(errp, "%s %s: ",
+                          mon->chardev_id ? "-mon"
+                          : mon->mode == MONITOR_MODE_CONTROL ? "-qmp"
+                                                              : "-monitor",
+                          mon->chardev_id ? mon->chardev_id : mon->spec);
             return false;
         }
+    }
+    return true;
+}
+
+static void find_stdio(const char *id, const char *filename,
+                       bool frontend_open, void *opaque)
+{
+    if (g_str_equal(filename, "stdio")) {
+        *(const char **)opaque = id;
+    }
+}
+
+static bool emulator_check_daemon(Emulator *emu, Error **errp)
+{
+    const char *id = NULL;
+
+    chardev_foreach(emu->vm, find_stdio, &id);
+    if (emu->cmd.daemonize && id) {
+        error_setg(errp, "-daemonize: a daemon has no stdio for character "
+                   "device '%s'", id);
+        return false;
     }
     return true;
 }
@@ -321,6 +379,8 @@ static bool emulator_start(Emulator *emu, Error **errp)
     return !vm->autostart || vm_start(vm, errp);
 }
 
+static const int termination_signals[] = { SIGTERM, SIGINT, SIGHUP };
+
 static gboolean on_termination_signal(gpointer opaque)
 {
     VM *vm = opaque;
@@ -333,17 +393,17 @@ static gboolean on_termination_signal(gpointer opaque)
 
 static int emulator_main_loop(Emulator *emu)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
     int exit_code = 0;
-    guint ids[ARRAY_SIZE(signals)];
+    guint ids[ARRAY_SIZE(termination_signals)];
 
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-        ids[i] = g_unix_signal_add(signals[i], on_termination_signal, emu->vm);
+    for (size_t i = 0; i < ARRAY_SIZE(termination_signals); i++) {
+        ids[i] = g_unix_signal_add(termination_signals[i],
+                                   on_termination_signal, emu->vm);
     }
     while (!vm_shutdown_requested(emu->vm, &exit_code)) {
         g_main_context_iteration(NULL, TRUE);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(termination_signals); i++) {
         g_source_remove(ids[i]);
     }
     return exit_code;
@@ -385,11 +445,16 @@ static int emulator_run(Emulator *emu, Error **errp)
 {
     bool ok;
 
+    early_pidfile = emu->cmd.pidfile;
+    for (size_t i = 0; i < ARRAY_SIZE(termination_signals); i++) {
+        signal(termination_signals[i], on_early_termination);
+    }
     emu->vm = vm_new(NULL);
     bql_lock(emu->vm);
     ok = emulator_build(emu, errp);
     bql_unlock(emu->vm);
-    if (!ok || !emulator_add_monitors(emu, errp)) {
+    if (!ok || !emulator_add_monitors(emu, errp) ||
+        !emulator_check_daemon(emu, errp)) {
         return 1;
     }
     bql_lock(emu->vm);
@@ -421,7 +486,8 @@ int main(int argc, char **argv)
     case CMDLINE_ERROR:
         break;
     case CMDLINE_RUN:
-        if (emulator_setup_log(&emu.cmd, &help, &err) && help) {
+        help = cmdline_help(&emu.cmd);
+        if (help || (emulator_setup_log(&emu.cmd, &help, &err) && help)) {
             status = 0;
         } else if (!err && emulator_setup_process(&emu, &err)) {
             status = emulator_run(&emu, &err);

@@ -58,6 +58,9 @@ struct json_object *chardev_opts_parse(const char *params, Error **errp);
 Chardev *chardev_new_from_spec(VM *vm, const char *id, const char *spec,
                                Error **errp);
 
+/* Names of the backends, NULL after the last. */
+const char *chardev_backend_name(size_t index);
+
 Chardev *chardev_by_id(VM *vm, const char *id);
 
 /*

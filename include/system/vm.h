@@ -31,6 +31,7 @@ struct VM {
     unsigned smp_cpus;    /* -smp */
     uint64_t ram_size_bytes;
     bool autostart;       /* no -S */
+    bool nodefaults;      /* only the devices that were asked for */
     bool no_reboot;       /* a guest reset is a shutdown */
     bool no_shutdown;     /* a guest shutdown only stops it */
 
