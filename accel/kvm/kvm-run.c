@@ -167,7 +167,7 @@ bool kvm_vcpu_run(CPUState *cpu, Error **errp)
     KVMCpu *kc = cpu->accel_data;
     bool ok = true;
 
-    while (ok && !cpu->stop) {
+    while (ok) { /* who wants it to stop sets exit_request, too */
         int rc;
 
         qatomic_set(&kc->run->immediate_exit, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `-accel tcg`, alias x86emu: guest code run by libx86emu. One vCPU, 16- and
- * 32-bit code with paging, no x87 or SSE.
+ * 32-bit code with paging and x87, no MMX or SSE.
  */
 #include "qemu/osdep.h"
 

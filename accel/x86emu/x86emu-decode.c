@@ -4,19 +4,6 @@
 
 #include "x86emu-int.h"
 
-uint32_t *emu_reg32(X86Emu *e, unsigned n)
-{
-    x86emu_regs_t *x86 = &e->emu->x86;
-    uint32_t *const regs[8] = {
-        &x86->gen.A.I32_reg.e_reg,  &x86->gen.C.I32_reg.e_reg,
-        &x86->gen.D.I32_reg.e_reg,  &x86->gen.B.I32_reg.e_reg,
-        &x86->spc.SP.I32_reg.e_reg, &x86->spc.BP.I32_reg.e_reg,
-        &x86->spc.SI.I32_reg.e_reg, &x86->spc.DI.I32_reg.e_reg,
-    };
-
-    return regs[n & 7];
-}
-
 uint8_t *emu_reg8(X86Emu *e, unsigned n)
 {
     return (uint8_t *)emu_reg32(e, n & 3) + (n & 4 ? 1 : 0);

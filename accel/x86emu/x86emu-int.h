@@ -39,6 +39,7 @@
 enum {
     EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8,
     EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14,
+    EXC_MF = 16,
 };
 
 /* A linear page; tags are the page's address with bit 0 as "valid". */
@@ -114,7 +115,18 @@ static inline unsigned emu_iopl(const X86Emu *e)
 }
 
 /* General register by its number in instructions. */
-uint32_t *emu_reg32(X86Emu *e, unsigned n);
+static inline uint32_t *emu_reg32(X86Emu *e, unsigned n)
+{
+    static const uint16_t offsets[8] = {
+        offsetof(x86emu_regs_t, gen.A),  offsetof(x86emu_regs_t, gen.C),
+        offsetof(x86emu_regs_t, gen.D),  offsetof(x86emu_regs_t, gen.B),
+        offsetof(x86emu_regs_t, spc.SP), offsetof(x86emu_regs_t, spc.BP),
+        offsetof(x86emu_regs_t, spc.SI), offsetof(x86emu_regs_t, spc.DI),
+    };
+
+    return (uint32_t *)((char *)&e->emu->x86 + offsets[n & 7]);
+}
+
 uint8_t *emu_reg8(X86Emu *e, unsigned n);
 
 /* Whether something wants the vCPU out of its instruction stream. */
@@ -148,7 +160,31 @@ bool emu_access(X86Emu *e, uint32_t lin, void *buf, unsigned size_bytes,
  * A host pointer to RAM, good up to the end of the page, or NULL (fault,
  * device, ROM; nothing is reported). Stores go through emu_stored().
  */
-uint8_t *emu_host(X86Emu *e, uint32_t lin, bool write, EmuTLBEntry **entry);
+static inline EmuTLBEntry *emu_tlb_entry(X86Emu *e, uint32_t lin, bool user)
+{
+    return &e->tlb[user][(lin >> TARGET_PAGE_BITS) & (TLB_SIZE - 1)];
+}
+
+static inline bool emu_tlb_hit(const EmuTLBEntry *entry, uint32_t lin,
+                               X86Access access)
+{
+    uint32_t tag = access == X86_WRITE ? entry->write_tag : entry->read_tag;
+
+    return tag == ((lin & EMU_PAGE_MASK) | 1);
+}
+
+static inline uint8_t *emu_host(X86Emu *e, uint32_t lin, bool write,
+                                EmuTLBEntry **entry)
+{
+    EmuTLBEntry *slot = emu_tlb_entry(e, lin, e->user);
+
+    if (!emu_tlb_hit(slot, lin, write ? X86_WRITE : X86_READ)) {
+        return NULL;
+    }
+    *entry = slot;
+    return slot->host + (lin & ~EMU_PAGE_MASK);
+}
+
 void emu_stored(EmuTLBEntry *entry, uint32_t lin, unsigned size_bytes);
 
 unsigned emu_memio(x86emu_t *emu, u32 addr, u32 *val, unsigned type);
@@ -179,13 +215,19 @@ bool emu_seg_access(X86Emu *e, sel_t *seg, uint32_t offset, void *buf,
 void emu_set_sub_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 void emu_set_add_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 
-/* --- x86emu-special.c, -system.c, -string.c ------------------------------ */
+/* --- x86emu-fast.c -------------------------------------------------------- */
+
+/* Executes the instruction at @code; false: it did nothing. */
+bool emu_fast(X86Emu *e, const uint8_t *code);
+
+/* --- x86emu-special.c, -system.c, -string.c, -fpu.c ----------------------- */
 
 /* The library's hook before each instruction. */
 int emu_code_hook(x86emu_t *emu);
 EmuResult emu_two_byte(EmuInsn *in);
-EmuResult emu_x87(EmuInsn *in);
 EmuResult emu_string(EmuInsn *in);
+/* FWAIT and 0xd8 to 0xdf, with the modrm octet not yet read. */
+EmuResult emu_x87(EmuInsn *in);
 uint64_t emu_read_tsc(X86Emu *e);
 
 /* --- x86emu-state.c ------------------------------------------------------- */

@@ -25,11 +25,6 @@ void emu_check_a20(X86Emu *e)
     }
 }
 
-static EmuTLBEntry *tlb_entry(X86Emu *e, uint32_t lin, bool user)
-{
-    return &e->tlb[user][(lin >> TARGET_PAGE_BITS) & (TLB_SIZE - 1)];
-}
-
 void emu_tlb_flush_page(X86Emu *e, uint32_t lin)
 {
     /* Large pages have many entries; a flush of all is right for them too. */
@@ -37,8 +32,8 @@ void emu_tlb_flush_page(X86Emu *e, uint32_t lin)
         emu_tlb_flush(e);
         return;
     }
-    memset(tlb_entry(e, lin, false), 0, sizeof(EmuTLBEntry));
-    memset(tlb_entry(e, lin, true), 0, sizeof(EmuTLBEntry));
+    memset(emu_tlb_entry(e, lin, false), 0, sizeof(EmuTLBEntry));
+    memset(emu_tlb_entry(e, lin, true), 0, sizeof(EmuTLBEntry));
 }
 
 /* --- The walk's view of memory -------------------------------------------- */
@@ -106,14 +101,6 @@ static bool emu_walk(X86Emu *e, uint32_t lin, X86Access access, bool user,
 
 /* --- Fast path ------------------------------------------------------------ */
 
-static inline bool tlb_hit(const EmuTLBEntry *entry, uint32_t lin,
-                           X86Access access)
-{
-    uint32_t tag = access == X86_WRITE ? entry->write_tag : entry->read_tag;
-
-    return tag == ((lin & EMU_PAGE_MASK) | 1);
-}
-
 void emu_stored(EmuTLBEntry *entry, uint32_t lin, unsigned size_bytes)
 {
     ram_block_mark_dirty(entry->block,
@@ -142,7 +129,7 @@ static bool tlb_fill(X86Emu *e, uint32_t lin, X86Access access, bool user,
 {
     X86WalkResult result;
     EmuTLBEntry fresh = {0};
-    EmuTLBEntry *slot = tlb_entry(e, lin, user);
+    EmuTLBEntry *slot = emu_tlb_entry(e, lin, user);
 
     if (!emu_walk(e, lin, access, user, &result)) {
         e->emu->x86.crx[2] = lin;
@@ -197,11 +184,11 @@ bool emu_access(X86Emu *e, uint32_t lin, void *buf, unsigned size_bytes,
                 X86Access access, bool user)
 {
     unsigned left = TARGET_PAGE_SIZE - (lin & ~EMU_PAGE_MASK);
-    EmuTLBEntry *entry = tlb_entry(e, lin, user);
+    EmuTLBEntry *entry = emu_tlb_entry(e, lin, user);
     X86WalkResult result;
 
     if (size_bytes <= left) {
-        if (tlb_hit(entry, lin, access)) {
+        if (emu_tlb_hit(entry, lin, access)) {
             ram_access(entry, lin, buf, size_bytes, access);
             return true;
         }
@@ -219,18 +206,6 @@ bool emu_access(X86Emu *e, uint32_t lin, void *buf, unsigned size_bytes,
     return access_slow(e, lin, buf, left, access, user) &&
            access_slow(e, lin + left, (uint8_t *)buf + left,
                        size_bytes - left, access, user);
-}
-
-uint8_t *emu_host(X86Emu *e, uint32_t lin, bool write, EmuTLBEntry **entry)
-{
-    X86Access access = write ? X86_WRITE : X86_READ;
-    EmuTLBEntry *slot = tlb_entry(e, lin, e->user);
-
-    if (!tlb_hit(slot, lin, access)) {
-        return NULL;
-    }
-    *entry = slot;
-    return slot->host + (lin & ~EMU_PAGE_MASK);
 }
 
 /* --- The library's callback ------------------------------------------------ */
@@ -264,6 +239,52 @@ static bool is_descriptor(const X86Emu *e, uint32_t lin)
            (x86->ldt.limit && lin - x86->ldt.base <= x86->ldt.limit);
 }
 
+/*
+ * What nearly all accesses are: to RAM that the TLB knows, within a page.
+ * Each size has its own case so that it is one load or store.
+ */
+static inline bool memio_fast(X86Emu *e, uint32_t lin, u32 *val,
+                              unsigned type)
+{
+    EmuTLBEntry *entry = emu_tlb_entry(e, lin, e->user);
+
+    if (type >= X86EMU_MEMIO_I ||
+        (lin & ~EMU_PAGE_MASK) > TARGET_PAGE_SIZE - 4) {
+        return false;
+    }
+    if ((type & ~0xffU) != X86EMU_MEMIO_W) {
+        if (!emu_tlb_hit(entry, lin, X86_READ)) {
+            return false;
+        }
+        *val = 0;
+        switch (type & 3) {
+        case X86EMU_MEMIO_16:
+            ram_access(entry, lin, val, 2, X86_READ);
+            return true;
+        case X86EMU_MEMIO_32:
+            ram_access(entry, lin, val, 4, X86_READ);
+            return true;
+        default:
+            ram_access(entry, lin, val, 1, X86_READ);
+            return true;
+        }
+    }
+    if (!emu_tlb_hit(entry, lin, X86_WRITE)) {
+        return false;
+    }
+    switch (type & 3) {
+    case X86EMU_MEMIO_16:
+        ram_access(entry, lin, val, 2, X86_WRITE);
+        return true;
+    case X86EMU_MEMIO_32:
+        ram_access(entry, lin, val, 4, X86_WRITE);
+        return true;
+    default:
+        ram_access(entry, lin, val, 1, X86_WRITE);
+        return true;
+    }
+}
+
 unsigned emu_memio(x86emu_t *emu, u32 addr, u32 *val, unsigned type)
 {
     static const uint8_t sizes[4] = {1, 2, 4, 1};
@@ -276,6 +297,9 @@ unsigned emu_memio(x86emu_t *emu, u32 addr, u32 *val, unsigned type)
     if (emu->x86.intr_type) {
         *val = 0;
         return 1;
+    }
+    if (memio_fast(e, addr, val, type)) {
+        return 0;
     }
     type &= ~0xffU;
     if (type == X86EMU_MEMIO_I || type == X86EMU_MEMIO_O) {

@@ -135,55 +135,6 @@ static EmuResult look_aam(EmuInsn *in)
     return base ? EMU_LIBRARY : fault(in, EXC_DE);
 }
 
-/*
- * There is no x87. Programs that look for one find registers that read and
- * write, and no more.
- */
-EmuResult emu_x87(EmuInsn *in)
-{
-    X86Emu *e = in->e;
-    CPUArchState *env = e->env;
-    uint32_t value;
-
-    if (in->opcode == 0x9b) {
-        return done(in);
-    }
-    if (e->emu->x86.crx[0] & (CR0_EM_MASK | CR0_TS_MASK)) {
-        return fault(in, EXC_NM);
-    }
-    if (!emu_decode_modrm(in)) {
-        return EMU_FAULT;
-    }
-    unsigned op = in->opcode << 8 | (in->mod == 3 ? 0xc0 : 0) | in->reg << 3 |
-                  (in->mod == 3 ? in->rm : 0);
-
-    switch (op) {
-    case 0xdbe3: /* FNINIT */
-        env->fpuc = 0x37f;
-        env->fpus = 0;
-        env->fptag = 0;
-        return done(in);
-    case 0xdbe2: /* FNCLEX */
-        env->fpus &= 0x7f00;
-        return done(in);
-    case 0xdfe0: /* FNSTSW AX */
-        memcpy(emu_reg32(e, 0), &env->fpus, 2);
-        return done(in);
-    case 0xdd38: /* FNSTSW m16 */
-        return emu_rm_write(in, env->fpus, 2) ? done(in) : EMU_FAULT;
-    case 0xd938: /* FNSTCW m16 */
-        return emu_rm_write(in, env->fpuc, 2) ? done(in) : EMU_FAULT;
-    case 0xd928: /* FLDCW m16 */
-        if (!emu_rm_read(in, &value, 2)) {
-            return EMU_FAULT;
-        }
-        env->fpuc = value;
-        return done(in);
-    default:
-        return fault(in, EXC_UD);
-    }
-}
-
 static EmuResult emu_one_byte(EmuInsn *in)
 {
     switch (in->opcode) {
@@ -284,6 +235,7 @@ int emu_code_hook(x86emu_t *emu)
 {
     X86Emu *e = emu->_private;
     x86emu_regs_t *x86 = &emu->x86;
+    bool begun = true;
 
     for (;;) {
         EmuTLBEntry *entry;
@@ -294,9 +246,16 @@ int emu_code_hook(x86emu_t *emu)
         }
         e->shadow = false;
         e->user = emu_cpl(e) == 3;
-        memcpy(&e->checkpoint, &x86->gen, sizeof(e->checkpoint));
         code = emu_host(e, x86->seg[R_CS_INDEX].base +
                                x86->spc.IP.I32_reg.e_reg, false, &entry);
+        if (code && emu_fast(e, code)) {
+            begun = false;
+            continue;
+        }
+        if (!begun) {
+            begin_instruction(e);
+        }
+        memcpy(&e->checkpoint, &x86->gen, sizeof(e->checkpoint));
         if (code && op_class[*code] == OP_PLAIN) {
             return 0;
         }
@@ -314,6 +273,6 @@ int emu_code_hook(x86emu_t *emu)
         case EMU_DONE:
             break;
         }
-        begin_instruction(e);
+        begun = false;
     }
 }

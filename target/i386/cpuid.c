@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The CPU model: features of stock's qemu64, less what the accelerator
- * cannot run. The built-in emulator has neither x87 nor SSE nor long mode.
+ * cannot run. The built-in emulator has neither SSE nor long mode.
  */
 #include "qemu/osdep.h"
 
@@ -19,8 +19,8 @@
 /* LAHF in long mode, SVM is left out: nested guests cannot migrate yet */
 #define FEAT_8000_0001_ECX 0x00000001U
 
-/* DE PSE TSC MSR PAE CX8 PGE CMOV */
-#define EMU_1_EDX 0x0000a17cU
+/* FPU DE PSE TSC MSR PAE CX8 PGE CMOV */
+#define EMU_1_EDX 0x0000a17dU
 #define FEAT_APIC BIT(9)
 
 static void cpuid_add(CPUArchState *env, X86CPUIDLeaf leaf)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The built-in emulator with small guests: speed, paging and page faults,
- * privilege levels, interrupts, string instructions and the dirty log.
+ * privilege levels, interrupts, string instructions, x87 and the dirty log.
  */
 #include "qemu/osdep.h"
 
@@ -90,6 +90,24 @@ static const uint8_t guest_string[] = {
     0x00, 0x31, 0xd2, 0xba, 0x00, 0x00, 0x00, 0x80, 0x31, 0xc0, 0xb9, 0xff,
     0xff, 0xff, 0xff, 0xf7, 0xf9, 0xf4, 0xeb, 0xfd, 0xb0, 0x01, 0xe6, 0xe0,
     0xf4, 0xeb, 0xfd
+};
+static const uint8_t guest_x87[] = {
+    0xdb, 0xe3, 0xdb, 0x05, 0x00, 0x31, 0x00, 0x00, 0xdf, 0x2d, 0x04, 0x31,
+    0x00, 0x00, 0xde, 0xf9, 0xdd, 0x15, 0x20, 0x31, 0x00, 0x00, 0xdb, 0x15,
+    0x28, 0x31, 0x00, 0x00, 0xd9, 0x3d, 0x2c, 0x31, 0x00, 0x00, 0x66, 0xc7,
+    0x05, 0x2e, 0x31, 0x00, 0x00, 0x7f, 0x0f, 0xd9, 0x2d, 0x2e, 0x31, 0x00,
+    0x00, 0xdf, 0x1d, 0x30, 0x31, 0x00, 0x00, 0xd9, 0x2d, 0x2c, 0x31, 0x00,
+    0x00, 0xd9, 0xe8, 0xd9, 0xee, 0xdf, 0xf1, 0x0f, 0x92, 0x05, 0x34, 0x31,
+    0x00, 0x00, 0xd9, 0xeb, 0xda, 0xc1, 0xdb, 0x3d, 0x38, 0x31, 0x00, 0x00,
+    0xdd, 0xd8, 0xd9, 0x1d, 0x44, 0x31, 0x00, 0x00, 0xdf, 0xe0, 0x66, 0xa3,
+    0x48, 0x31, 0x00, 0x00, 0xdb, 0xe2, 0x66, 0xc7, 0x05, 0x2e, 0x31, 0x00,
+    0x00, 0x7b, 0x03, 0xd9, 0x2d, 0x2e, 0x31, 0x00, 0x00, 0xd9, 0xe8, 0xd9,
+    0xee, 0xde, 0xf9, 0x90, 0x9b, 0xdb, 0xe3, 0x0f, 0x20, 0xc0, 0x83, 0xc8,
+    0x08, 0x0f, 0x22, 0xc0, 0xd9, 0xe8, 0xdf, 0x05, 0x0c, 0x31, 0x00, 0x00,
+    0xdd, 0x35, 0x80, 0x31, 0x00, 0x00, 0xdd, 0x25, 0x80, 0x31, 0x00, 0x00,
+    0xb0, 0x01, 0xe6, 0xe0, 0xf4, 0xeb, 0xfd, 0xdf, 0xe0, 0x66, 0xa3, 0x4c,
+    0x31, 0x00, 0x00, 0x8b, 0x04, 0x24, 0xa3, 0x50, 0x31, 0x00, 0x00, 0xdb,
+    0xe2, 0xcf, 0x0f, 0x06, 0xff, 0x05, 0x54, 0x31, 0x00, 0x00, 0xcf
 };
 
 typedef struct Guest {
@@ -325,6 +343,204 @@ static void test_strings_and_dirty(void)
     guest_free(g);
 }
 
+static void test_x87(void)
+{
+    Guest *g = guest_new(guest_x87, sizeof(guest_x87));
+    const CPUArchState *env = g->cpu->arch;
+
+    guest_gate(g, 7, CODE + 0xb6, 0);
+    guest_gate(g, 16, CODE + 0xa3, 0);
+    guest_poke(g, 0x3100, 7);
+    guest_poke(g, 0x3104, 2);
+    guest_poke(g, 0x310c, 5);
+    guest_run(g);
+    g_assert_cmphex(guest_word(g, 0x3120), ==, 0); /* 7 / 2, a double */
+    g_assert_cmphex(guest_word(g, 0x3124), ==, 0x400c0000);
+    g_assert_cmpuint(guest_word(g, 0x3128), ==, 4); /* to nearest, even */
+    g_assert_cmpuint(guest_word(g, 0x3130), ==, 3); /* towards zero */
+    g_assert_cmpuint(guest_word(g, 0x3134), ==, 1); /* 0 is below 1 */
+    g_assert_cmphex(guest_word(g, 0x3138), ==, 0);  /* moved if below: 1 */
+    g_assert_cmphex(guest_word(g, 0x313c), ==, 0x80000000);
+    g_assert_cmphex(guest_word(g, 0x3140), ==, 0x3fff);
+    /* An empty stack was popped: the indefinite number, IE and SF. */
+    g_assert_cmphex(guest_word(g, 0x3144), ==, 0xffc00000);
+    g_assert_cmphex(guest_word(g, 0x3148) & 0x41, ==, 0x41);
+    /* The division by zero that was not masked came up at FWAIT. */
+    g_assert_cmphex(guest_word(g, 0x314c) & 0x84, ==, 0x84);
+    g_assert_cmphex(guest_word(g, 0x3150), ==, CODE + 0x7c);
+    g_assert_cmpuint(guest_word(g, 0x3154), ==, 1); /* TS: one #NM */
+    /* Saved, cleared, loaded again: what a migration would carry. */
+    g_assert_cmphex(env->fpuc, ==, 0x37f);
+    g_assert_cmphex(env->fpus & 0x3800, ==, 6 << 11);
+    g_assert_cmphex(env->fptag, ==, 0xc0);
+    g_assert_cmphex(env->fpregs[7].exponent, ==, 0x3fff); /* 1 */
+    g_assert_cmphex(env->fpregs[6].mantissa, ==, 0xa000000000000000);
+    g_assert_cmphex(env->fpregs[6].exponent, ==, 0x4001); /* 5 */
+    g_assert_true(x86_cpuid_find(env, 1, 0).edx & 1);
+    guest_free(g);
+}
+
+/*
+ * Instructions with a short way past the library: each runs with and, so that
+ * the library gets it, behind a segment prefix that changes nothing.
+ */
+typedef struct FastCase {
+    const char *name;
+    uint8_t code[8];
+    uint8_t code_bytes;
+    bool logic; /* AF is undefined */
+} FastCase;
+
+static const FastCase fast_cases[] = {
+    {"add", {0x01, 0xd8}, 2},
+    {"add load", {0x03, 0x06}, 2},
+    {"add store", {0x01, 0x06}, 2},
+    {"or", {0x09, 0xd8}, 2, true},
+    {"and", {0x23, 0xc3}, 2, true},
+    {"sub", {0x29, 0xd8}, 2},
+    {"sub store", {0x29, 0x46, 0x04}, 3},
+    {"xor", {0x31, 0xd8}, 2, true},
+    {"cmp", {0x39, 0xd8}, 2},
+    {"cmp load", {0x3b, 0x06}, 2},
+    {"inc", {0x40}, 1},
+    {"dec", {0x48}, 1},
+    {"push", {0x53}, 1},
+    {"add imm8", {0x83, 0xc0, 0x80}, 3},
+    {"sub imm8", {0x83, 0xe8, 0x7f}, 3},
+    {"cmp imm32", {0x81, 0xf8, 0xff, 0xff, 0xff, 0x7f}, 6},
+    {"xor imm32", {0x81, 0x36, 0x01, 0x00, 0x00, 0x80}, 6, true},
+    {"test", {0x85, 0xd8}, 2, true},
+    {"mov load", {0x8b, 0x46, 0x04}, 3},
+    {"lea", {0x8d, 0x84, 0x98, 0x78, 0x56, 0x34, 0x12}, 7},
+    {"mov imm32", {0xc7, 0x06, 0x78, 0x56, 0x34, 0x12}, 6},
+    {"inc store", {0xff, 0x06}, 2},
+    {"dec reg", {0xff, 0xc8}, 2},
+};
+
+static const uint32_t fast_values[] = {
+    0, 1, 0x7f, 0x80, 0x7fffffff, 0x80000000, 0xffffff80, 0xffffffff,
+};
+
+typedef struct FastCode {
+    uint8_t *at;
+    bool prefix;
+} FastCode;
+
+static void fast_emit(FastCode *c, const void *code, size_t code_bytes)
+{
+    memcpy(c->at, code, code_bytes);
+    c->at += code_bytes;
+}
+
+static void fast_emit_case(FastCode *c, const uint8_t *code, size_t bytes,
+                           uint32_t a, uint32_t b)
+{
+    static const uint8_t store[] = {
+        0x9c, 0x59, 0x89, 0x0f,       /* flags */
+        0x89, 0x47, 0x04,             /* EAX */
+        0x8b, 0x0e, 0x89, 0x4f, 0x08, /* what ESI points to */
+        0x83, 0xc7, 0x0c,
+    };
+
+    fast_emit(c, "\xb8", 1);
+    fast_emit(c, &a, 4);
+    fast_emit(c, "\xbb", 1);
+    fast_emit(c, &b, 4);
+    fast_emit(c, "\x89\x1e\x89\x46\x04", 5);
+    fast_emit(c, b & 1 ? "\xf9" : "\xf8", 1); /* STC, CLC */
+    fast_emit(c, "\x3e", c->prefix);
+    fast_emit(c, code, bytes);
+    fast_emit(c, store, sizeof(store));
+}
+
+/* CMP, then a jump over MOV EAX. */
+static void fast_emit_jump(FastCode *c, unsigned condition, bool wide,
+                           uint32_t a, uint32_t b)
+{
+    uint8_t code[16] = {0x39, 0xd8}, *at = code + 2;
+
+    if (c->prefix) {
+        *at++ = 0x3e;
+    }
+    if (wide) {
+        memcpy(at, (uint8_t[]){0x0f, 0x80 + condition, 5, 0, 0, 0}, 6);
+        at += 6;
+    } else {
+        memcpy(at, (uint8_t[]){0x70 + condition, 5}, 2);
+        at += 2;
+    }
+    memcpy(at, (uint8_t[]){0xb8, 0x78, 0x56, 0x34, 0x12}, 5);
+    fast_emit_case(c, code, at + 5 - code, a, b);
+}
+
+static unsigned fast_emit_all(FastCode *c)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < 64; i++) {
+        uint32_t a = fast_values[i / 8], b = fast_values[i % 8];
+
+        for (size_t k = 0; k < ARRAY_SIZE(fast_cases); k++, n++) {
+            fast_emit_case(c, fast_cases[k].code, fast_cases[k].code_bytes,
+                           a, b);
+        }
+        for (unsigned k = 0; k < 32; k++, n++) {
+            fast_emit_jump(c, k & 15, k & 16, a, b);
+        }
+    }
+    return n;
+}
+
+static void fast_compare(Guest *g, unsigned count)
+{
+    unsigned each = ARRAY_SIZE(fast_cases) + 32;
+
+    for (unsigned i = 0; i < count; i++) {
+        const FastCase *one = i % each < ARRAY_SIZE(fast_cases)
+                                  ? &fast_cases[i % each] : NULL;
+        uint32_t mask = one && one->logic ? ~0x10U : UINT32_MAX;
+        uint32_t fast = 0x100000 + 12 * i, slow = 0x200000 + 12 * i;
+
+        if (((guest_word(g, fast) ^ guest_word(g, slow)) & mask) ||
+            guest_word(g, fast + 4) != guest_word(g, slow + 4) ||
+            guest_word(g, fast + 8) != guest_word(g, slow + 8)) {
+            g_error("%s, values %u: flags %x, not %x; EAX %x, not %x; "
+                    "memory %x, not %x", one ? one->name : "jump", i / each,
+                    guest_word(g, fast), guest_word(g, slow),
+                    guest_word(g, fast + 4), guest_word(g, slow + 4),
+                    guest_word(g, fast + 8), guest_word(g, slow + 8));
+        }
+    }
+}
+
+static void test_fast_equals_library(void)
+{
+    static const uint8_t end[] = {0xb0, 0x01, 0xe6, 0xe0, 0xf4};
+    Guest *g = guest_new(end, sizeof(end));
+    FastCode c = {.at = g->ram->host + 0x300000};
+    unsigned count = 0;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        uint32_t edi = 0x100000 * (pass + 1), esi = 0x3000, esp = 0x600000;
+
+        c.prefix = pass;
+        fast_emit(&c, "\xbf", 1);
+        fast_emit(&c, &edi, 4);
+        fast_emit(&c, "\xbe", 1);
+        fast_emit(&c, &esi, 4);
+        fast_emit(&c, "\xbc", 1);
+        fast_emit(&c, &esp, 4);
+        count = fast_emit_all(&c);
+    }
+    fast_emit(&c, end, sizeof(end));
+    g_assert_true(c.at < g->ram->host + 0x500000);
+    g->cpu->arch->eip = 0x300000;
+    guest_run(g);
+    fast_compare(g, count);
+    g_assert_cmpuint(guest_word(g, 0x100000 + 12 * count - 12), !=, 0);
+    guest_free(g);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -333,5 +549,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-emu/rings", test_rings);
     g_test_add_func("/x86-emu/interrupts", test_interrupts);
     g_test_add_func("/x86-emu/strings-and-dirty", test_strings_and_dirty);
+    g_test_add_func("/x86-emu/x87", test_x87);
+    g_test_add_func("/x86-emu/fast-equals-library", test_fast_equals_library);
     return g_test_run();
 }
