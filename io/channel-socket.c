@@ -9,11 +9,19 @@
 #include <poll.h>
 #include "io/channel-socket.h"
 
+/*
+ * A UNIX socket's buffer does not grow by itself, and at its usual size both
+ * sides wake each other all the time. It is raised for who writes in bulk.
+ */
+#define BULK_WRITE_BYTES (256 * KiB)
+#define BULK_BUFFER_BYTES (2 * MiB)
+
 typedef struct QIOChannelSocket {
     QIOChannel parent;
     GMutex lock;
     int fd;            /* [own: closer] to use, [lock: lock] to close or shut */
     bool non_blocking; /* [atomic] */
+    bool small_buffer; /* [own: writer] to be raised for a bulk write */
 } QIOChannelSocket;
 
 static QIOChannelSocket *socket_of(QIOChannel *ioc)
@@ -89,6 +97,22 @@ static ssize_t socket_readv(QIOChannel *ioc, const struct iovec *iov,
     return result;
 }
 
+static void socket_raise_buffer(QIOChannelSocket *sioc,
+                                const struct iovec *iov, size_t niov)
+{
+    int size = BULK_BUFFER_BYTES;
+    size_t total = 0;
+
+    for (size_t i = 0; i < niov && total < BULK_WRITE_BYTES; i++) {
+        total += iov[i].iov_len;
+    }
+    if (total >= BULK_WRITE_BYTES) {
+        /* The host's limit may leave it smaller: slower, no more. */
+        setsockopt(sioc->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        sioc->small_buffer = false;
+    }
+}
+
 static ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
                              size_t niov, const int *fds, size_t nfds,
                              Error **errp)
@@ -113,6 +137,9 @@ static ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
         control.header.cmsg_type = SCM_RIGHTS;
         control.header.cmsg_len = CMSG_LEN(nfds * sizeof(int));
         memcpy(CMSG_DATA(&control.header), fds, nfds * sizeof(int));
+    }
+    if (sioc->small_buffer) {
+        socket_raise_buffer(sioc, iov, niov);
     }
     do {
         int flags = qatomic_read(&sioc->non_blocking) ? MSG_DONTWAIT : 0;
@@ -261,6 +288,7 @@ QIOChannel *qio_channel_socket_new_fd(int fd, Error **errp)
     }
     sioc = g_new0(QIOChannelSocket, 1);
     sioc->fd = fd;
+    sioc->small_buffer = family == AF_UNIX;
     g_mutex_init(&sioc->lock);
     qio_channel_init(&sioc->parent, &socket_ops, features, name);
     return &sioc->parent;

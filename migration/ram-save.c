@@ -15,6 +15,11 @@
 
 /* Longest run that is read at once; between runs limits are looked at. */
 #define RUN_MAX_PAGES 512
+/*
+ * Pages that are looked at together where those before were zero: reading is
+ * what that costs, and buffer_is_zero() reads four pages faster than one.
+ */
+#define ZERO_GROUP_PAGES 4
 /* Longest stay in one call of ram_save_iterate(). */
 #define SLICE_MAX_NS (50 * 1000 * 1000)
 /* Shortest time over which a rate of dirtying is told. */
@@ -139,17 +144,26 @@ static void put_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
     MigrationCounters *counters = &rs->s->counters;
     bool detect =
         rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
-    uint64_t zeros = 0;
+    bool after_zero = false;
+    uint64_t zeros = 0, i = 0;
 
-    for (uint64_t i = 0; i < count; i++) {
+    while (i < count) {
         uint64_t offset = (first + i) << TARGET_PAGE_BITS;
+        uint64_t group = after_zero && count - i >= ZERO_GROUP_PAGES ?
+                         ZERO_GROUP_PAGES : 1;
 
         if (detect && buffer_is_zero(block->host + offset,
-                                     TARGET_PAGE_SIZE)) {
-            put_zero_page(rs, f, block, offset);
-            zeros++;
+                                     group << TARGET_PAGE_BITS)) {
+            put_zero_run(rs, f, block, first + i, group);
+            zeros += group;
+            i += group;
+            after_zero = true;
+        } else if (group > 1) {
+            after_zero = false; /* one by one */
         } else {
             put_normal_page(rs, f, block, offset);
+            i++;
+            after_zero = false;
         }
     }
     counter_add(&counters->zero_pages, zeros);

@@ -185,6 +185,48 @@ def bench_content(opts, emulators, content, ram_mib, transports):
                 source.stop()
 
 
+def socket_pair(transport):
+    if transport == 'unix':
+        return socket.socketpair()
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        out = socket.create_connection(listener.getsockname())
+        return out, listener.accept()[0]
+
+
+def socket_gb_per_s(transport, total_bytes):
+    """Octets moved between two processes, from and to one small buffer."""
+    out, into = socket_pair(transport)
+    buffer = bytearray(1 << 20)
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        into.close()
+        for _ in range(total_bytes // len(buffer)):
+            out.sendall(buffer)
+        os._exit(0)
+    out.close()
+    while into.recv_into(buffer):
+        pass
+    elapsed_s = time.monotonic() - started
+    into.close()
+    os.waitpid(child, 0)
+    return total_bytes / elapsed_s / 1e9
+
+
+def bench_sockets(opts):
+    """A yardstick: what this machine's sockets carry just now."""
+    for transport in opts.transports.split(','):
+        rates = [socket_gb_per_s(transport, opts.ram_mib << 20)
+                 for _ in range(opts.runs)]
+        print(f'bare {transport:<15} {statistics.median(rates):>7.2f}',
+              flush=True)
+
+
+def print_load(when):
+    print(f'load {when}: {os.getloadavg()[0]:.1f} on {os.cpu_count()} '
+          'processors')
+
+
 def bench_start(opts, emulators):
     """Process start to QMP greeting, and memory beyond the guest's."""
     print(f"\n{'':<20} {'start ms':>10} {'resident MiB':>13}")
@@ -211,10 +253,12 @@ def main():
     if available < need:
         sys.exit(f'{opts.ram_mib} MiB of guest RAM want {need >> 20} MiB of '
                  'free memory: use --ram-mib')
+    print_load('before')
     print(f"{opts.ram_mib} MiB of guest RAM, medians of {opts.runs} runs; "
           'GB/s of guest RAM, CPU seconds and peak RSS of both sides')
     print(f"{'':<20} {'ours':>7} {'stock':>7} {'GB/s':>6} {'ours':>7} "
           f"{'stock':>7} {'CPU':>6} {'ours':>8} {'stock':>8} {'MiB':>6}")
+    bench_sockets(opts)
     for content in opts.contents.split(','):
         bench_content(opts, emulators, content, opts.ram_mib,
                       opts.transports.split(','))
@@ -222,6 +266,7 @@ def main():
         bench_content(opts, emulators, 'untouched', opts.large_gib << 10,
                       opts.transports.split(',')[:1])
     bench_start(opts, emulators)
+    print_load('after')
 
 
 if __name__ == '__main__':
