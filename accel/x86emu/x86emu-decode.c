@@ -14,7 +14,7 @@ bool emu_fetch(EmuInsn *in, void *buf, unsigned size_bytes)
     X86Emu *e = in->e;
     uint32_t lin = e->emu->x86.seg[R_CS_INDEX].base + in->eip;
 
-    if (!emu_access(e, lin, buf, size_bytes, X86_EXEC, e->user)) {
+    if (!emu_access(e, lin, buf, size_bytes, (EmuHow){ X86_EXEC, e->user })) {
         return false;
     }
     in->eip += size_bytes;
@@ -126,20 +126,19 @@ bool emu_decode_modrm(EmuInsn *in)
     return true;
 }
 
-bool emu_seg_access(X86Emu *e, sel_t *seg, uint32_t offset, void *buf,
-                    unsigned size_bytes, X86Access access)
+bool emu_seg_access(X86Emu *e, EmuFar at, void *buf, unsigned size_bytes,
+                    X86Access access)
 {
-    bool expand_down = (seg->acc & 0x1c) == 0x14;
-    uint32_t last = offset + size_bytes - 1;
+    bool expand_down = (at.seg->acc & 0x1c) == 0x14;
+    uint32_t last = at.offset + size_bytes - 1;
 
-    if (!expand_down && (last > seg->limit || last < offset)) {
-        bool stack = seg == &e->emu->x86.seg[R_SS_INDEX];
+    if (!expand_down && (last > at.seg->limit || last < at.offset)) {
+        bool stack = at.seg == &e->emu->x86.seg[R_SS_INDEX];
 
         emu_raise(e, stack ? EXC_SS : EXC_GP, true, 0);
         return false;
     }
-    return emu_access(e, seg->base + offset, buf, size_bytes, access,
-                      e->user);
+    return emu_access(e, at.seg->base + at.offset, buf, size_bytes, (EmuHow){ access, e->user });
 }
 
 bool emu_rm_read(EmuInsn *in, uint32_t *value, unsigned size_bytes)
@@ -152,8 +151,7 @@ bool emu_rm_read(EmuInsn *in, uint32_t *value, unsigned size_bytes)
         memcpy(value, reg, size_bytes);
         return true;
     }
-    return emu_seg_access(in->e, in->operand_seg, in->offset, value,
-                          size_bytes, X86_READ);
+    return emu_seg_access(in->e, (EmuFar){ in->operand_seg, in->offset }, value, size_bytes, X86_READ);
 }
 
 bool emu_rm_write(EmuInsn *in, uint32_t value, unsigned size_bytes)
@@ -165,20 +163,18 @@ bool emu_rm_write(EmuInsn *in, uint32_t value, unsigned size_bytes)
         memcpy(reg, &value, size_bytes);
         return true;
     }
-    return emu_seg_access(in->e, in->operand_seg, in->offset, &value,
-                          size_bytes, X86_WRITE);
+    return emu_seg_access(in->e, (EmuFar){ in->operand_seg, in->offset }, &value, size_bytes, X86_WRITE);
 }
 
+/* @set: what @result does not tell, of FB_CF, FB_AF and FB_OF. */
 static void set_result_flags(X86Emu *e, uint32_t result, unsigned bytes,
-                             bool carry, bool aux, bool overflow)
+                             uint32_t set)
 {
     uint32_t mask = bytes == 4 ? UINT32_MAX : (1U << (8 * bytes)) - 1;
     uint32_t *flags = &e->emu->x86.spc.FLAGS;
 
     *flags &= ~(FB_CF | FB_PF | FB_AF | FB_ZF | FB_SF | FB_OF);
-    *flags |= carry ? FB_CF : 0;
-    *flags |= aux ? FB_AF : 0;
-    *flags |= overflow ? FB_OF : 0;
+    *flags |= set;
     *flags |= __builtin_parity(result & 0xff) ? 0 : FB_PF;
     *flags |= (result & mask) ? 0 : FB_ZF;
     *flags |= (result >> (8 * bytes - 1)) & 1 ? FB_SF : 0;
@@ -189,8 +185,10 @@ void emu_set_sub_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes)
     uint32_t top = 8 * bytes - 1;
     uint32_t r = a - b;
 
-    set_result_flags(e, r, bytes, a < b, ((a ^ b ^ r) & 0x10) != 0,
-                     (((a ^ b) & (a ^ r)) >> top) & 1);
+    set_result_flags(e, r, bytes,
+                     (a < b ? FB_CF : 0) |
+                     ((a ^ b ^ r) & 0x10 ? FB_AF : 0) |
+                     ((((a ^ b) & (a ^ r)) >> top) & 1 ? FB_OF : 0));
 }
 
 void emu_set_add_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes)
@@ -199,7 +197,8 @@ void emu_set_add_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes)
     uint32_t top = 8 * bytes - 1;
     uint32_t r = a + b;
 
-    set_result_flags(e, r, bytes, (r & mask) < (a & mask),
-                     ((a ^ b ^ r) & 0x10) != 0,
-                     ((~(a ^ b) & (a ^ r)) >> top) & 1);
+    set_result_flags(e, r, bytes,
+                     ((r & mask) < (a & mask) ? FB_CF : 0) |
+                     ((a ^ b ^ r) & 0x10 ? FB_AF : 0) |
+                     (((~(a ^ b) & (a ^ r)) >> top) & 1 ? FB_OF : 0));
 }

@@ -239,8 +239,7 @@ static EmuResult fpu_load_environment(EmuInsn *in, bool registers)
     FPUImage image;
     uint16_t status;
 
-    if (!emu_seg_access(e, in->operand_seg, in->offset, buf,
-                        bytes + (registers ? 80 : 0), X86_READ)) {
+    if (!emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, buf, bytes + (registers ? 80 : 0), X86_READ)) {
         return EMU_FAULT;
     }
     /* Registers keep their numbers while the top moves. */
@@ -271,8 +270,7 @@ static EmuResult fpu_store_environment(EmuInsn *in, bool registers)
     x86emu_fpu_stub(&image, NULL, fpu_reg_stub(0xdb, 0xe4), 0);
     fpu_write_words(in, &image, buf);
     memcpy(buf + bytes, image.st, 80);
-    if (!emu_seg_access(e, in->operand_seg, in->offset, buf,
-                        bytes + (registers ? 80 : 0), X86_WRITE)) {
+    if (!emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, buf, bytes + (registers ? 80 : 0), X86_WRITE)) {
         return EMU_FAULT;
     }
     if (registers) {
@@ -299,14 +297,12 @@ static EmuResult fpu_memory(EmuInsn *in, unsigned bytes)
 
     /* A store may leave memory alone if an exception is not masked. */
     if ((!store || unmasked) &&
-        !emu_seg_access(e, in->operand_seg, in->offset, buf, bytes,
-                        X86_READ)) {
+        !emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, buf, bytes, X86_READ)) {
         return EMU_FAULT;
     }
     fpu_load(env, &image);
     x86emu_fpu_stub(&image, buf, 512 + 8 * (in->opcode & 7) + in->reg, 0);
-    if (store && !emu_seg_access(e, in->operand_seg, in->offset, buf, bytes,
-                                 X86_WRITE)) {
+    if (store && !emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, buf, bytes, X86_WRITE)) {
         return EMU_FAULT;
     }
     fpu_store(env, &image);

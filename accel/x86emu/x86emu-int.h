@@ -64,6 +64,18 @@ typedef struct EmuCheckpoint {
     struct i386_special_regs spc;
 } EmuCheckpoint;
 
+/* What an access is for, and whether as CPL 3. */
+typedef struct EmuHow {
+    X86Access access;
+    bool user;
+} EmuHow;
+
+/* A place in a segment. */
+typedef struct EmuFar {
+    sel_t *seg;
+    uint32_t offset;
+} EmuFar;
+
 typedef struct X86Emu {
     CPUState *cpu;
     VM *vm;
@@ -155,7 +167,7 @@ void emu_check_a20(X86Emu *e);
 
 /* Linear memory; false: e->fault is set. Nothing is stored then. */
 bool emu_access(X86Emu *e, uint32_t lin, void *buf, unsigned size_bytes,
-                X86Access access, bool user);
+                EmuHow how);
 /*
  * A host pointer to RAM, good up to the end of the page, or NULL (fault,
  * device, ROM; nothing is reported). Stores go through emu_stored().
@@ -210,8 +222,8 @@ bool emu_decode_modrm(EmuInsn *in);
 bool emu_rm_read(EmuInsn *in, uint32_t *value, unsigned size_bytes);
 bool emu_rm_write(EmuInsn *in, uint32_t value, unsigned size_bytes);
 /* Memory in a segment, limit checked. */
-bool emu_seg_access(X86Emu *e, sel_t *seg, uint32_t offset, void *buf,
-                    unsigned size_bytes, X86Access access);
+bool emu_seg_access(X86Emu *e, EmuFar at, void *buf, unsigned size_bytes,
+                    X86Access access);
 void emu_set_sub_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 void emu_set_add_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 

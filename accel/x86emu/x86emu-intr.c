@@ -51,7 +51,7 @@ bool emu_read_descriptor(X86Emu *e, uint16_t selector, uint32_t desc[2])
         emu_raise(e, EXC_GP, true, selector & 0xfffc);
         return false;
     }
-    return emu_access(e, base + offset, desc, 8, X86_READ, false);
+    return emu_access(e, base + offset, desc, 8, (EmuHow){ X86_READ, false });
 }
 
 static void descriptor_to_segment(uint16_t selector, const uint32_t desc[2],
@@ -73,8 +73,7 @@ static bool frame_push(EmuFrame *f, uint32_t value)
     uint32_t sp = f->sp - bytes;
 
     sp = big ? sp : (f->sp & 0xffff0000) | (sp & 0xffff);
-    if (!emu_access(f->e, f->ss.base + (big ? sp : sp & 0xffff), &value,
-                    bytes, X86_WRITE, f->user)) {
+    if (!emu_access(f->e, f->ss.base + (big ? sp : sp & 0xffff), &value, bytes, (EmuHow){ X86_WRITE, f->user })) {
         return false;
     }
     f->sp = sp;
@@ -92,8 +91,7 @@ static bool deliver_real(X86Emu *e, uint8_t vector)
         emu_raise(e, EXC_GP, false, 0);
         return false;
     }
-    if (!emu_access(e, x86->idt.base + vector * 4U, entry, 4, X86_READ,
-                    false) ||
+    if (!emu_access(e, x86->idt.base + vector * 4U, entry, 4, (EmuHow){ X86_READ, false }) ||
         !frame_push(&f, x86->spc.FLAGS) ||
         !frame_push(&f, x86->seg[R_CS_INDEX].sel) ||
         !frame_push(&f, x86->spc.IP.I32_reg.e_reg)) {
@@ -121,10 +119,8 @@ static bool frame_switch_stack(EmuFrame *f, unsigned cpl)
         emu_raise(e, EXC_TS, true, x86->tr.sel & 0xfffc);
         return false;
     }
-    if (!emu_access(e, x86->tr.base + offset, &sp, wide ? 4 : 2, X86_READ,
-                    false) ||
-        !emu_access(e, x86->tr.base + offset + (wide ? 4 : 2), &ss, 2,
-                    X86_READ, false) ||
+    if (!emu_access(e, x86->tr.base + offset, &sp, wide ? 4 : 2, (EmuHow){ X86_READ, false }) ||
+        !emu_access(e, x86->tr.base + offset + (wide ? 4 : 2), &ss, 2, (EmuHow){ X86_READ, false }) ||
         !emu_read_descriptor(e, ss, desc)) {
         return false;
     }
@@ -150,8 +146,7 @@ static bool read_gate(X86Emu *e, uint8_t vector, bool soft, uint32_t gate[2])
         emu_raise(e, EXC_GP, true, error);
         return false;
     }
-    if (!emu_access(e, x86->idt.base + vector * 8U, gate, 8, X86_READ,
-                    false)) {
+    if (!emu_access(e, x86->idt.base + vector * 8U, gate, 8, (EmuHow){ X86_READ, false })) {
         return false;
     }
     type = (gate[1] >> 8) & 0x1f;
@@ -326,8 +321,7 @@ static bool iret_pop(X86Emu *e, uint32_t *sp, unsigned bytes, uint32_t *value)
     bool big = ACC_D(ss->acc);
 
     *value = 0;
-    if (!emu_access(e, ss->base + (big ? *sp : *sp & 0xffff), value, bytes,
-                    X86_READ, e->user)) {
+    if (!emu_access(e, ss->base + (big ? *sp : *sp & 0xffff), value, bytes, (EmuHow){ X86_READ, e->user })) {
         return false;
     }
     *sp = big ? *sp + bytes

@@ -124,14 +124,14 @@ static inline void ram_access(EmuTLBEntry *entry, uint32_t lin, void *buf,
  * Translates and, where the page is RAM, fills the TLB. False: e->fault.
  * *@entry is NULL for devices, ROM stores and holes.
  */
-static bool tlb_fill(X86Emu *e, uint32_t lin, X86Access access, bool user,
-                     EmuTLBEntry **entry, uint64_t *gpa)
+static bool tlb_fill(X86Emu *e, uint32_t lin, EmuHow how, EmuTLBEntry **entry,
+                     uint64_t *gpa)
 {
     X86WalkResult result;
     EmuTLBEntry fresh = {0};
-    EmuTLBEntry *slot = emu_tlb_entry(e, lin, user);
+    EmuTLBEntry *slot = emu_tlb_entry(e, lin, how.user);
 
-    if (!emu_walk(e, lin, access, user, &result)) {
+    if (!emu_walk(e, lin, how.access, how.user, &result)) {
         e->emu->x86.crx[2] = lin;
         emu_raise(e, EXC_PF, true, result.error_code);
         return false;
@@ -140,7 +140,7 @@ static bool tlb_fill(X86Emu *e, uint32_t lin, X86Access access, bool user,
     *entry = NULL;
     fresh.host = ram_pointer(e->vm, result.paddr & ~0xfffULL,
                              TARGET_PAGE_SIZE, &fresh.block, &fresh.offset);
-    if (!fresh.host || (access == X86_WRITE && fresh.block->rom)) {
+    if (!fresh.host || (how.access == X86_WRITE && fresh.block->rom)) {
         return true;
     }
     fresh.read_tag = (lin & EMU_PAGE_MASK) | 1;
@@ -154,58 +154,57 @@ static bool tlb_fill(X86Emu *e, uint32_t lin, X86Access access, bool user,
 
 /* An access within one page that missed the TLB. */
 static bool access_slow(X86Emu *e, uint32_t lin, void *buf,
-                        unsigned size_bytes, X86Access access, bool user)
+                        unsigned size_bytes, EmuHow how)
 {
+    bool is_write = how.access == X86_WRITE;
+    const MemoryRange *range;
     EmuTLBEntry *entry;
     uint64_t gpa;
 
-    if (!tlb_fill(e, lin, access, user, &entry, &gpa)) {
+    if (!tlb_fill(e, lin, how, &entry, &gpa)) {
         return false;
     }
     if (entry) {
-        ram_access(entry, lin, buf, size_bytes, access);
+        ram_access(entry, lin, buf, size_bytes, how.access);
         return true;
     }
-    const MemoryRange *range = memory_find(e->vm, gpa);
-
-    if (range && range->block) {
-        if (access == X86_WRITE) {
-            memory_write(e->vm, gpa, buf, size_bytes);
-        } else {
-            memory_read(e->vm, gpa, buf, size_bytes);
-        }
+    range = memory_find(e->vm, gpa);
+    if (!range || !range->block) {
+        memory_io_access(e->vm, gpa, buf, size_bytes, is_write);
+    } else if (is_write) {
+        memory_write(e->vm, gpa, buf, size_bytes);
     } else {
-        memory_io_access(e->vm, gpa, buf, size_bytes, access == X86_WRITE);
+        memory_read(e->vm, gpa, buf, size_bytes);
     }
     return true;
 }
 
 bool emu_access(X86Emu *e, uint32_t lin, void *buf, unsigned size_bytes,
-                X86Access access, bool user)
+                EmuHow how)
 {
     unsigned left = TARGET_PAGE_SIZE - (lin & ~EMU_PAGE_MASK);
-    EmuTLBEntry *entry = emu_tlb_entry(e, lin, user);
+    EmuTLBEntry *entry = emu_tlb_entry(e, lin, how.user);
     X86WalkResult result;
 
     if (size_bytes <= left) {
-        if (emu_tlb_hit(entry, lin, access)) {
-            ram_access(entry, lin, buf, size_bytes, access);
+        if (emu_tlb_hit(entry, lin, how.access)) {
+            ram_access(entry, lin, buf, size_bytes, how.access);
             return true;
         }
-        return access_slow(e, lin, buf, size_bytes, access, user);
+        return access_slow(e, lin, buf, size_bytes, how);
     }
     /* Both pages must be there before the first octet is stored. */
-    if (!emu_walk(e, lin + left, access, user, &result)) {
-        if (!emu_walk(e, lin, access, user, &result)) {
+    if (!emu_walk(e, lin + left, how.access, how.user, &result)) {
+        if (!emu_walk(e, lin, how.access, how.user, &result)) {
             left = 0;
         }
         e->emu->x86.crx[2] = lin + left;
         emu_raise(e, EXC_PF, true, result.error_code);
         return false;
     }
-    return access_slow(e, lin, buf, left, access, user) &&
+    return access_slow(e, lin, buf, left, how) &&
            access_slow(e, lin + left, (uint8_t *)buf + left,
-                       size_bytes - left, access, user);
+                       size_bytes - left, how);
 }
 
 /* --- The library's callback ------------------------------------------------ */
@@ -312,7 +311,7 @@ unsigned emu_memio(x86emu_t *emu, u32 addr, u32 *val, unsigned type)
         *val = 0;
         user = user && !(type == X86EMU_MEMIO_R && is_descriptor(e, addr));
     }
-    if (emu_access(e, addr, val, size_bytes, access, user)) {
+    if (emu_access(e, addr, val, size_bytes, (EmuHow){ access, user })) {
         return 0;
     }
     *val = 0;

@@ -45,8 +45,7 @@ static EmuResult do_popf(EmuInsn *in)
     uint32_t mask = FB_CF | FB_PF | FB_AF | FB_ZF | FB_SF | FB_TF | FB_DF |
                     FB_OF | EFLAGS_NT | (in->data32 ? BIT(18) | FB_ID : 0);
 
-    if (!emu_seg_access(e, &x86->seg[R_SS_INDEX], big ? sp : sp & 0xffff,
-                        &flags, bytes, X86_READ)) {
+    if (!emu_seg_access(e, (EmuFar){ &x86->seg[R_SS_INDEX], big ? sp : sp & 0xffff }, &flags, bytes, X86_READ)) {
         return EMU_FAULT;
     }
     mask |= emu_cpl(e) <= emu_iopl(e) ? EFLAGS_IF : 0;

@@ -32,14 +32,12 @@ static void string_advance(uint32_t *reg, uint32_t mask, int64_t by)
 static bool string_load(StringOp *s, uint32_t *value)
 {
     *value = 0;
-    return emu_seg_access(s->e, s->src, *s->si & s->mask, value,
-                          s->size_bytes, X86_READ);
+    return emu_seg_access(s->e, (EmuFar){ s->src, *s->si & s->mask }, value, s->size_bytes, X86_READ);
 }
 
 static bool string_store(StringOp *s, uint32_t value)
 {
-    return emu_seg_access(s->e, s->dst, *s->di & s->mask, &value,
-                          s->size_bytes, X86_WRITE);
+    return emu_seg_access(s->e, (EmuFar){ s->dst, *s->di & s->mask }, &value, s->size_bytes, X86_WRITE);
 }
 
 static bool string_port_allowed(StringOp *s)
@@ -91,8 +89,7 @@ static bool string_element(StringOp *s, bool *again)
         } else if (!string_load(s, &a)) {
             return false;
         }
-        if (!emu_seg_access(e, s->dst, *s->di & s->mask, &b, s->size_bytes,
-                            X86_READ)) {
+        if (!emu_seg_access(e, (EmuFar){ s->dst, *s->di & s->mask }, &b, s->size_bytes, X86_READ)) {
             return false;
         }
         emu_set_sub_flags(e, a, b, s->size_bytes);
@@ -104,8 +101,7 @@ static bool string_element(StringOp *s, bool *again)
             return false;
         }
         /* Whether the store works must be known before the port is read. */
-        if (!emu_seg_access(e, s->dst, *s->di & s->mask, &a, s->size_bytes,
-                            X86_READ) ||
+        if (!emu_seg_access(e, (EmuFar){ s->dst, *s->di & s->mask }, &a, s->size_bytes, X86_READ) ||
             !string_store(s, a)) {
             return false;
         }

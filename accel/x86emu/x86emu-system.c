@@ -91,8 +91,7 @@ static bool load_system_segment(EmuInsn *in, sel_t *seg, uint16_t selector,
         uint8_t busy = (desc[1] >> 8) | 2;
 
         desc[1] |= BIT(9);
-        if (!emu_access(e, e->emu->x86.gdt.base + (selector & 0xfff8) + 5,
-                        &busy, 1, X86_WRITE, false)) {
+        if (!emu_access(e, e->emu->x86.gdt.base + (selector & 0xfff8) + 5, &busy, 1, (EmuHow){ X86_WRITE, false })) {
             return false;
         }
     }
@@ -315,7 +314,7 @@ static EmuResult do_cmpxchg8b(EmuInsn *in)
     if (in->reg != 1 || in->mod == 3) {
         return fault(in, EXC_UD);
     }
-    if (!emu_seg_access(e, in->operand_seg, in->offset, &old, 8, X86_READ)) {
+    if (!emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, &old, 8, X86_READ)) {
         return EMU_FAULT;
     }
     expect = (uint64_t)*emu_reg32(e, 2) << 32 | *emu_reg32(e, 0);
@@ -323,8 +322,7 @@ static EmuResult do_cmpxchg8b(EmuInsn *in)
     if (old != expect) {
         fresh = old;
     }
-    if (!emu_seg_access(e, in->operand_seg, in->offset, &fresh, 8,
-                        X86_WRITE)) {
+    if (!emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, &fresh, 8, X86_WRITE)) {
         return EMU_FAULT;
     }
     if (old == expect) {
