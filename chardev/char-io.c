@@ -2,19 +2,16 @@
 /*
  * The path of bytes between a character device's peer and its front end.
  *
- * Input and events: in the front end's context, under fe_lock. Output: any
- * thread, under write_lock, for a bounded time.
+ * Input and events: in the front end's context, under fe_lock. Output: either
+ * chardev_write(), any thread, under write_lock, waiting; or
+ * chardev_write_some(), BQL held, under fe_lock, never waiting.
  */
 #include "qemu/osdep.h"
 #include <poll.h>
+#include <sys/eventfd.h>
 #include "chardev/chardev-internal.h"
 
 #define READ_MAX_BYTES 4096
-/* A peer that takes nothing for this long is given up. */
-#define WRITE_STALL_MS 1000
-/* One that takes little: this long, and the time at a minimal rate. */
-#define WRITE_TOTAL_MS 4000
-#define WRITE_MIN_BYTES_PER_MS 256
 
 static void chardev_update_watch(Chardev *chr);
 
@@ -101,6 +98,14 @@ static void chardev_clear_watch(Chardev *chr)
     }
 }
 
+static void chardev_clear_out_watch(Chardev *chr)
+{
+    if (chr->out_watch) {
+        g_source_destroy(chr->out_watch);
+        g_clear_pointer(&chr->out_watch, g_source_unref);
+    }
+}
+
 static GMainContext *chardev_context(Chardev *chr)
 {
     return chr->context ? chr->context : chr->vm->main_context;
@@ -111,6 +116,7 @@ void chardev_drop_peer(Chardev *chr)
     QIOChannel *out;
 
     chardev_clear_watch(chr);
+    chardev_clear_out_watch(chr);
     g_mutex_lock(&chr->lock);
     out = g_steal_pointer(&chr->out);
     g_mutex_unlock(&chr->lock);
@@ -123,10 +129,17 @@ void chardev_drop_peer(Chardev *chr)
     chardev_drop_fds(chr);
 }
 
+static void chardev_send_writable(Chardev *chr)
+{
+    if (chr->fe && chr->fe->writable) {
+        chr->fe->writable(chr->opaque);
+    }
+}
+
 static void chardev_peer_lost(Chardev *chr)
 {
     chr->ended = false;
-    if (chr->klass->drops_slow_peer) {
+    if (chr->klass->one_connection) {
         chardev_drop_peer(chr);
     } else {
         /* The end of stdin says nothing about stdout. */
@@ -137,6 +150,8 @@ static void chardev_peer_lost(Chardev *chr)
         chr->opened = false;
         chardev_send_event(chr, CHR_EVENT_CLOSED);
     }
+    /* What waited for the peer vanishes now. */
+    chardev_send_writable(chr);
     if (chr->fe && chr->klass->lost) {
         chr->klass->lost(chr);
     }
@@ -288,6 +303,8 @@ bool chardev_connect(Chardev *chr, const ChardevFrontend *fe, void *opaque,
     g_mutex_lock(&chr->lock);
     chr->kick = kick;
     chr->fe_open = true;
+    chr->no_wait = false;
+    eventfd_read(chr->no_wait_fd, &(eventfd_t){ 0 });
     g_mutex_unlock(&chr->lock);
 
     if (chr->in || chr->out || !chr->klass->attach) {
@@ -304,6 +321,7 @@ bool chardev_connect(Chardev *chr, const ChardevFrontend *fe, void *opaque,
 
 void chardev_disconnect(Chardev *chr)
 {
+    chardev_stop_waiting(chr);
     g_rec_mutex_lock(&chr->fe_lock);
     if (chr->fe) {
         chr->fe = NULL;
@@ -314,6 +332,7 @@ void chardev_disconnect(Chardev *chr)
         g_clear_pointer(&chr->kick, g_source_unref);
         g_mutex_unlock(&chr->lock);
         chardev_clear_watch(chr);
+        chardev_clear_out_watch(chr);
         if (chr->klass->detach) {
             chr->klass->detach(chr);
         }
@@ -321,42 +340,44 @@ void chardev_disconnect(Chardev *chr)
     g_rec_mutex_unlock(&chr->fe_lock);
 }
 
-static int64_t now_ms(void)
+void chardev_stop_waiting(Chardev *chr)
 {
-    return g_get_monotonic_time() / 1000;
+    g_mutex_lock(&chr->lock);
+    chr->no_wait = true;
+    eventfd_write(chr->no_wait_fd, 1);
+    g_mutex_unlock(&chr->lock);
 }
 
-/* Waits for room; false if there is none by @deadline_ms. */
-static bool chardev_wait_writable(QIOChannel *out, int64_t deadline_ms)
+/* Waits for room or the peer's end; false: do not wait. */
+static bool chardev_wait_writable(Chardev *chr, QIOChannel *out)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[] = {
         { .fd = out->ops->poll_fd(out, G_IO_OUT), .events = POLLOUT },
+        { .fd = chr->no_wait_fd, .events = POLLIN },
         { .fd = -1, .events = POLLIN },
     };
-    int64_t left_ms = deadline_ms - now_ms();
+    bool wait;
 
     if (out->ops->wake_fd) {
-        fds[1].fd = out->ops->wake_fd(out, G_IO_OUT);
+        fds[2].fd = out->ops->wake_fd(out, G_IO_OUT);
     }
-    return left_ms > 0 &&
-           RETRY_ON_EINTR(poll(fds, ARRAY_SIZE(fds), left_ms)) > 0;
+    RETRY_ON_EINTR(poll(fds, ARRAY_SIZE(fds), -1));
+    g_mutex_lock(&chr->lock);
+    wait = !chr->no_wait;
+    g_mutex_unlock(&chr->lock);
+    return wait;
 }
 
-/* False if the peer broke or did not take all in time. write_lock. */
+/* False if the peer broke, or is not to be waited for. write_lock. */
 static bool chardev_write_out(Chardev *chr, QIOChannel *out, const uint8_t *buf,
                               size_t len_bytes)
 {
-    int64_t end_ms =
-        now_ms() + WRITE_TOTAL_MS + len_bytes / WRITE_MIN_BYTES_PER_MS;
-    int64_t stall_ms = now_ms() + WRITE_STALL_MS;
-
     while (len_bytes) {
         struct iovec iov = { .iov_base = (void *)buf, .iov_len = len_bytes };
         ssize_t n = qio_channel_writev_full(out, &iov, 1, NULL, 0, NULL);
 
         if (n == QIO_CHANNEL_ERR_BLOCK) {
-            if (chr->stalled ||
-                !chardev_wait_writable(out, MIN(stall_ms, end_ms))) {
+            if (!chardev_wait_writable(chr, out)) {
                 return false;
             }
             continue;
@@ -364,8 +385,6 @@ static bool chardev_write_out(Chardev *chr, QIOChannel *out, const uint8_t *buf,
         if (n < 0) {
             return false;
         }
-        chr->stalled = false;
-        stall_ms = now_ms() + WRITE_STALL_MS;
         buf += n;
         len_bytes -= n;
     }
@@ -386,25 +405,96 @@ static void chardev_break_out(Chardev *chr, QIOChannel *out)
     qio_channel_unref(old);
 }
 
+static QIOChannel *chardev_ref_out(Chardev *chr)
+{
+    QIOChannel *out;
+
+    g_mutex_lock(&chr->lock);
+    out = chr->out ? qio_channel_ref(chr->out) : NULL;
+    g_mutex_unlock(&chr->lock);
+    return out;
+}
+
 void chardev_write(Chardev *chr, const void *buf, size_t len_bytes)
 {
-    QIOChannel *out = NULL;
+    QIOChannel *out;
 
     g_mutex_lock(&chr->write_lock);
-    g_mutex_lock(&chr->lock);
-    if (chr->out) {
-        out = qio_channel_ref(chr->out);
-    }
-    g_mutex_unlock(&chr->lock);
-    if (out && !chardev_write_out(chr, out, buf, len_bytes)) {
-        if (chr->klass->drops_slow_peer) {
-            chardev_break_out(chr, out);
-        } else {
-            chr->stalled = true;
-        }
+    out = chardev_ref_out(chr);
+    if (out && !chardev_write_out(chr, out, buf, len_bytes) &&
+        chr->klass->one_connection) {
+        chardev_break_out(chr, out);
     }
     g_mutex_unlock(&chr->write_lock);
     qio_channel_unref(out);
+}
+
+void chardev_end_connection(Chardev *chr)
+{
+    QIOChannel *out = chardev_ref_out(chr);
+
+    if (out) {
+        chardev_break_out(chr, out);
+        qio_channel_unref(out);
+    }
+}
+
+static gboolean chardev_out_ready(QIOChannel *ioc, GIOCondition condition,
+                                  void *opaque)
+{
+    Chardev *chr = opaque;
+    bool unlock_bql = chardev_lock_fe(chr);
+
+    if (!g_source_is_destroyed(g_main_current_source())) {
+        chardev_clear_out_watch(chr);
+        chardev_send_writable(chr);
+    }
+    chardev_unlock_fe(chr, unlock_bql);
+    return G_SOURCE_CONTINUE;
+}
+
+static size_t chardev_try_write(Chardev *chr, QIOChannel *out,
+                                const uint8_t *buf, size_t len_bytes)
+{
+    size_t done_bytes = 0;
+
+    while (done_bytes < len_bytes) {
+        struct iovec iov = { .iov_base = (void *)(buf + done_bytes),
+                             .iov_len = len_bytes - done_bytes };
+        ssize_t n = qio_channel_writev_full(out, &iov, 1, NULL, 0, NULL);
+
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
+            break;
+        }
+        if (n < 0) {
+            if (chr->klass->one_connection) {
+                chardev_break_out(chr, out);
+            }
+            return len_bytes;
+        }
+        done_bytes += n;
+    }
+    return done_bytes;
+}
+
+size_t chardev_write_some(Chardev *chr, const void *buf, size_t len_bytes)
+{
+    size_t done_bytes = len_bytes;
+    QIOChannel *out;
+
+    g_rec_mutex_lock(&chr->fe_lock);
+    out = chardev_ref_out(chr);
+    if (out) {
+        done_bytes = chardev_try_write(chr, out, buf, len_bytes);
+    }
+    if (done_bytes < len_bytes && !chr->out_watch && chr->fe &&
+        chr->fe->writable) {
+        chr->out_watch = qio_channel_add_watch(
+            out, G_IO_OUT, chardev_out_ready, chr, chardev_context(chr));
+    }
+    g_rec_mutex_unlock(&chr->fe_lock);
+    qio_channel_unref(out);
+    return done_bytes;
 }
 
 void chardev_io_init(Chardev *chr)
@@ -412,6 +502,7 @@ void chardev_io_init(Chardev *chr)
     g_rec_mutex_init(&chr->fe_lock);
     g_mutex_init(&chr->lock);
     g_mutex_init(&chr->write_lock);
+    chr->no_wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 void chardev_io_destroy(Chardev *chr)
@@ -421,4 +512,5 @@ void chardev_io_destroy(Chardev *chr)
     g_rec_mutex_clear(&chr->fe_lock);
     g_mutex_clear(&chr->lock);
     g_mutex_clear(&chr->write_lock);
+    qemu_close(&chr->no_wait_fd);
 }

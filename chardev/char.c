@@ -117,10 +117,9 @@ bool chardev_opt_bool(struct json_object *opts, const char *name, bool def)
 {
     const char *text = chardev_opt_str(opts, name);
     bool value = def;
+    bool ok = !text || qemu_parse_bool(name, text, &value, NULL);
 
-    if (text) {
-        qemu_parse_bool(name, text, &value, NULL);
-    }
+    g_assert(ok); /* option_check() has seen it */
     return value;
 }
 
@@ -129,10 +128,9 @@ uint64_t chardev_opt_number(struct json_object *opts, const char *name,
 {
     const char *text = chardev_opt_str(opts, name);
     uint64_t value = def;
+    bool ok = !text || qemu_strtou64(text, &value, NULL);
 
-    if (text) {
-        qemu_strtou64(text, &value, NULL);
-    }
+    g_assert(ok); /* option_check() has seen it */
     return value;
 }
 
@@ -218,18 +216,11 @@ static const ChardevClass *class_by_name(const char *name, Error **errp)
 
 static bool id_check(VM *vm, const char *id, Error **errp)
 {
-    const char *p = id;
-
     if (!id) {
         error_setg(errp, "chardev: no id specified");
         return false;
     }
-    if (g_ascii_isalpha(*p)) {
-        while (g_ascii_isalnum(*p) || (*p && strchr("-._", *p))) {
-            p++;
-        }
-    }
-    if (p == id || *p) {
+    if (!id_wellformed(id)) {
         error_setg(errp,
                    "chardev id '%s' is not valid; it starts with a letter, "
                    "then letters, digits, '-', '.' and '_'",

@@ -27,7 +27,7 @@ typedef struct ChardevOption {
 typedef struct ChardevClass {
     const char *name;
     const ChardevOption *options; /* ended by a NULL name */
-    bool drops_slow_peer;         /* else output is lost instead */
+    bool one_connection;          /* both directions end together */
     size_t instance_size;         /* starts with a Chardev */
     /* Options are known and well formed. */
     bool (*open)(Chardev *chr, struct json_object *opts, Error **errp);
@@ -51,6 +51,7 @@ struct Chardev {
     GMainContext *context;     /* [lock: fe_lock] NULL: main loop */
     QIOChannel *in;            /* [lock: fe_lock] */
     GSource *watch;            /* [lock: fe_lock] on in */
+    GSource *out_watch;        /* [lock: fe_lock] owes writable(), or NULL */
     bool watch_reads;          /* [lock: fe_lock] else for hang-up only */
     bool ended;                /* [lock: fe_lock] input is over, told later */
     bool opened;               /* [lock: fe_lock] the front end was told */
@@ -62,9 +63,10 @@ struct Chardev {
     size_t nfds;      /* [lock: lock] */
     GSource *kick;    /* [lock: lock] re-evaluates watch, while connected */
     bool fe_open;     /* [lock: lock] */
+    bool no_wait;     /* [lock: lock] output that would wait is lost */
+    int no_wait_fd;   /* [const] eventfd, readable while no_wait */
 
     GMutex write_lock;
-    bool stalled; /* [lock: write_lock] output is being lost */
 };
 
 extern const ChardevClass chardev_class_file;

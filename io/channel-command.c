@@ -10,10 +10,13 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include "io/channel-file.h"
+#include "qemu/thread.h"
 
+/* A command whose output we close has this long to exit by itself. */
+#define COMMAND_EXIT_MS 200
 /* Between SIGTERM and SIGKILL. */
-#define COMMAND_KILL_DELAY_NS NANOSECONDS_PER_SECOND
-#define COMMAND_POLL_MS 100
+#define COMMAND_KILL_DELAY_NS (200 * NANOSECONDS_PER_SECOND / 1000)
+#define COMMAND_POLL_MS 50
 
 typedef struct QIOChannelCommand {
     QIOChannel parent;
@@ -22,6 +25,7 @@ typedef struct QIOChannelCommand {
     bool writes;      /* [const] we write to it */
     GMutex lock;
     pid_t pid;          /* [lock: lock] 0 once reaped */
+    bool ended;         /* [lock: lock] all it had to say was read */
     int64_t term_at_ns; /* [lock: lock] when SIGTERM was sent, 0: never */
 } QIOChannelCommand;
 
@@ -53,18 +57,42 @@ static int64_t now_ns(void)
     return g_get_monotonic_time() * 1000;
 }
 
+static void command_terminate(QIOChannelCommand *cmd)
+{
+    g_mutex_lock(&cmd->lock);
+    if (cmd->pid && !cmd->term_at_ns) {
+        kill(cmd->pid, SIGTERM);
+        cmd->term_at_ns = now_ns();
+    }
+    g_mutex_unlock(&cmd->lock);
+}
+
+/* Notes whether the command closed its output and we read all of it. */
+static void command_note_end(QIOChannelCommand *cmd)
+{
+    struct pollfd pfd = {
+        .fd = cmd->pipe->ops->poll_fd(cmd->pipe, G_IO_IN),
+        .events = POLLIN,
+    };
+
+    if (poll(&pfd, 1, 0) == 1 && !(pfd.revents & POLLIN) &&
+        (pfd.revents & POLLHUP)) {
+        g_mutex_lock(&cmd->lock);
+        cmd->ended = true;
+        g_mutex_unlock(&cmd->lock);
+    }
+}
+
+/* One that only writes to us may have done so: close() deals with it. */
 static bool command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                              Error **errp)
 {
     QIOChannelCommand *cmd = command_of(ioc);
 
-    if (how == QIO_CHANNEL_SHUTDOWN_BOTH) {
-        g_mutex_lock(&cmd->lock);
-        if (cmd->pid && !cmd->term_at_ns) {
-            kill(cmd->pid, SIGTERM);
-            cmd->term_at_ns = now_ns();
-        }
-        g_mutex_unlock(&cmd->lock);
+    if (how == QIO_CHANNEL_SHUTDOWN_BOTH && cmd->writes) {
+        command_terminate(cmd);
+    } else if (!cmd->writes) {
+        command_note_end(cmd);
     }
     return qio_channel_shutdown(cmd->pipe, how, errp);
 }
@@ -74,31 +102,68 @@ static bool command_set_blocking(QIOChannel *ioc, bool enabled, Error **errp)
     return qio_channel_set_blocking(command_of(ioc)->pipe, enabled, errp);
 }
 
-/* Waits for the end of the process; a shutdown cuts that short. */
-static int command_wait(QIOChannelCommand *cmd)
+/* True once the process ended; *@status then tells how. */
+static bool command_reap(QIOChannelCommand *cmd, int *status)
 {
+    bool reaped;
+
+    g_mutex_lock(&cmd->lock);
+    reaped = waitpid(cmd->pid, status, WNOHANG) != 0;
+    if (reaped) {
+        cmd->pid = 0;
+    } else if (cmd->term_at_ns &&
+               now_ns() - cmd->term_at_ns > COMMAND_KILL_DELAY_NS) {
+        kill(cmd->pid, SIGKILL);
+    }
+    g_mutex_unlock(&cmd->lock);
+    return reaped;
+}
+
+/* Waits for the end of the process, or, if not negative, @timeout_ms. */
+static bool command_wait(QIOChannelCommand *cmd, int timeout_ms, int *status)
+{
+    int64_t end_ns = now_ns() + (int64_t)timeout_ms * 1000000;
     int pidfd = pidfd_open(cmd->pid, 0);
-    int status = 0;
+    bool reaped;
 
-    for (;;) {
+    while (!(reaped = command_reap(cmd, status)) &&
+           (timeout_ms < 0 || now_ns() < end_ns)) {
         struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
-        pid_t reaped;
 
-        g_mutex_lock(&cmd->lock);
-        reaped = waitpid(cmd->pid, &status, WNOHANG);
-        if (reaped != 0) {
-            cmd->pid = 0;
-            g_mutex_unlock(&cmd->lock);
-            break;
-        }
-        if (cmd->term_at_ns &&
-            now_ns() - cmd->term_at_ns > COMMAND_KILL_DELAY_NS) {
-            kill(cmd->pid, SIGKILL);
-        }
-        g_mutex_unlock(&cmd->lock);
         poll(&pfd, 1, COMMAND_POLL_MS);
     }
     qemu_close(&pidfd);
+    return reaped;
+}
+
+static gpointer command_reaper_thread(gpointer opaque)
+{
+    RETRY_ON_EINTR(waitpid(GPOINTER_TO_INT(opaque), NULL, 0));
+    return NULL;
+}
+
+/*
+ * Closes our ends of a command that only writes. It is let live on if it
+ * said all it had to say; else it is ended, in a bounded time. Returns its
+ * status.
+ */
+static int command_close_reader(QIOChannelCommand *cmd)
+{
+    int status = 0;
+
+    command_note_end(cmd);
+    qio_channel_close(cmd->pipe, NULL);
+    if (command_wait(cmd, COMMAND_EXIT_MS, &status)) {
+        return status;
+    }
+    if (cmd->ended) {
+        g_thread_unref(qemu_thread_create("exec-reap", command_reaper_thread,
+                                          GINT_TO_POINTER(cmd->pid)));
+        cmd->pid = 0;
+        return 0;
+    }
+    command_terminate(cmd);
+    command_wait(cmd, -1, &status);
     return status;
 }
 
@@ -121,10 +186,14 @@ static bool command_status_expected(QIOChannelCommand *cmd, int status)
 static bool command_close(QIOChannel *ioc, Error **errp)
 {
     QIOChannelCommand *cmd = command_of(ioc);
-    int status;
+    int status = 0;
 
-    qio_channel_close(cmd->pipe, NULL);
-    status = command_wait(cmd);
+    if (cmd->writes) {
+        qio_channel_close(cmd->pipe, NULL);
+        command_wait(cmd, -1, &status);
+    } else {
+        status = command_close_reader(cmd);
+    }
     if (command_status_expected(cmd, status)) {
         return true;
     }

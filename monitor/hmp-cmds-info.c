@@ -33,16 +33,19 @@ void hmp_info_version(HmpCall *call)
 {
     struct json_object *info = NULL;
     struct json_object *qemu;
+    const char *package;
 
     if (!hmp_qmp(call, "query-version", NULL, &info)) {
         return;
     }
     qemu = json_object_object_get(info, "qemu");
+    package = reply_str(info, "package");
+    package += strspn(package, " ");
     g_string_append_printf(call->out,
-                           "%" PRId64 ".%" PRId64 ".%" PRId64 "%s\n",
+                           "%" PRId64 ".%" PRId64 ".%" PRId64 "%s%s\n",
                            reply_int(qemu, "major"), reply_int(qemu, "minor"),
-                           reply_int(qemu, "micro"),
-                           reply_str(info, "package"));
+                           reply_int(qemu, "micro"), *package ? " " : "",
+                           package);
     json_object_put(info);
 }
 

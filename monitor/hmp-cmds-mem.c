@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* HMP commands that look at guest memory and numbers. Main thread, BQL. */
+/* HMP commands on guest memory, I/O ports and numbers. Main thread, BQL. */
 #include "qemu/osdep.h"
 #include "hmp-cmds.h"
+#include "system/ioport.h"
 #include "system/memory.h"
 
 /* More than this at once is a slip of the pen, and would be megabytes. */
@@ -137,4 +138,29 @@ void hmp_print(HmpCall *call)
         g_string_append_printf(call->out, "%" PRId64 "\n", (int64_t)value);
         break;
     }
+}
+
+/* --- I/O ports ----------------------------------------------------------- */
+
+/* An access is as wide as the format says; without a size one octet. */
+static unsigned port_size_bytes(HmpCall *call)
+{
+    return MIN(hmp_int(call, "size"), 4);
+}
+
+void hmp_ioport_read(HmpCall *call)
+{
+    static const char letter[] = { [1] = 'b', [2] = 'w', [4] = 'l' };
+    unsigned size_bytes = port_size_bytes(call);
+    uint16_t port = hmp_int(call, "addr");
+
+    g_string_append_printf(call->out, "port%c[0x%04x] = 0x%0*x\n",
+                           letter[size_bytes], port, (int)size_bytes * 2,
+                           ioport_read(call->ctx->vm, port, size_bytes));
+}
+
+void hmp_ioport_write(HmpCall *call)
+{
+    ioport_write(call->ctx->vm, hmp_int(call, "addr"), hmp_int(call, "val"),
+                 port_size_bytes(call));
 }

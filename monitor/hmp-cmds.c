@@ -8,6 +8,7 @@
 #include "qapi/keyval.h"
 #include "qapi/qapi-types-migration.h"
 #include "qemu/cutils.h"
+#include "qemu/trace.h"
 
 /* --- Helpers ------------------------------------------------------------ */
 
@@ -409,5 +410,43 @@ void hmp_qom_get(HmpCall *call)
         qmp_json_write(call->out, value, true);
         g_string_append_c(call->out, '\n');
         json_object_put(value);
+    }
+}
+
+/* --- Descriptors, tracing ------------------------------------------------ */
+
+static void run_with_fdname(HmpCall *call, const char *command)
+{
+    struct json_object *args = json_object_new_object();
+
+    json_object_object_add(args, "fdname",
+                           json_object_new_string(hmp_str(call, "fdname")));
+    hmp_qmp(call, command, args, NULL);
+}
+
+void hmp_getfd(HmpCall *call)
+{
+    run_with_fdname(call, "getfd");
+}
+
+void hmp_closefd(HmpCall *call)
+{
+    run_with_fdname(call, "closefd");
+}
+
+void hmp_trace_event(HmpCall *call)
+{
+    const char *pattern = hmp_str(call, "name");
+    bool on = hmp_flag(call, "option");
+    bool found = false;
+
+    for (TraceEvent *ev = trace_event_table; ev->name; ev++) {
+        if (g_pattern_match_simple(pattern, ev->name)) {
+            qatomic_set_relaxed(&ev->enabled, on);
+            found = true;
+        }
+    }
+    if (!found) {
+        g_string_append_printf(call->out, "unknown event \"%s\"\n", pattern);
     }
 }

@@ -22,6 +22,9 @@ void hmp_object_add(HmpCall *call);
 void hmp_object_del(HmpCall *call);
 void hmp_qom_list(HmpCall *call);
 void hmp_qom_get(HmpCall *call);
+void hmp_getfd(HmpCall *call);
+void hmp_closefd(HmpCall *call);
+void hmp_trace_event(HmpCall *call);
 
 /* hmp-cmds-info.c */
 void hmp_info_chardev(HmpCall *call);
@@ -40,6 +43,8 @@ void hmp_info_version(HmpCall *call);
 
 /* hmp-cmds-mem.c */
 void hmp_xp(HmpCall *call);
+void hmp_ioport_read(HmpCall *call);
+void hmp_ioport_write(HmpCall *call);
 void hmp_sum(HmpCall *call);
 void hmp_print(HmpCall *call);
 

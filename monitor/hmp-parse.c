@@ -283,11 +283,10 @@ static bool take_onoff(ArgParser *a, const char *name)
     return true;
 }
 
-/* /COUNTformatSIZE in any order of the letters; @format if it has none. */
-static bool take_format(ArgParser *a, char format)
+/* /COUNTformatSIZE in any order of the letters; else @format and @size. */
+static bool take_format(ArgParser *a, char format, int size)
 {
     int64_t count = 1;
-    int size = 4;
 
     if (*a->p == '/') {
         a->p++;
@@ -363,7 +362,7 @@ static bool take_arg(ArgParser *a, const char *spec)
     case 'b':
         return take_onoff(a, name);
     case '/':
-        return take_format(a, type[1] ? type[1] : 'x');
+        return take_format(a, 'x', type[1] == 'b' ? 1 : 4);
     default:
         g_assert_not_reached();
     }

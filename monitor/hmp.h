@@ -11,9 +11,9 @@ typedef struct HmpCommand {
     const char *name; /* "stop|s": with other names of the same */
     /*
      * "name:type,...". Types: s F string, S rest of the line, i l integer
-     * expression of 32 or 64 bits, b on/off, -x flag, / format (/d: decimal
-     * if it names none; else hexadecimal). A type with
-     * '?' at its end may be left out.
+     * expression of 32 or 64 bits, b on/off, -x flag, / format (hexadecimal
+     * and 4 octets, /b: 1, where it does not say). A type with '?' at its end
+     * may be left out.
      */
     const char *args;
     const char *params; /* the arguments as help shows them */

@@ -3,7 +3,8 @@
  * What the files of monitor/ share.
  *
  * Lock order: limiter, Monitors.lock, Monitor.lock, MonitorOut's. None of
- * them is held while a command or a chardev function runs.
+ * them is held while a command or a chardev function runs, other than
+ * chardev_end_connection() and chardev_stop_waiting().
  */
 #ifndef MONITOR_INTERNAL_H
 #define MONITOR_INTERNAL_H
@@ -26,11 +27,15 @@ typedef struct MonitorOut MonitorOut;
 /* @drained is called in the writer's thread when a long queue got short. */
 MonitorOut *monitor_out_new(Chardev *chr, void (*drained)(void *opaque),
                             void *opaque);
-/* Writes what is queued (the chardev bounds the time), joins, frees. */
+/* Writes what is queued, for a short time, joins, frees. */
 void monitor_out_free(MonitorOut *out);
-/* Queues text with CR added before each LF. Any thread. */
+/*
+ * Queues text with CR added before each LF. Ends the connection where too
+ * much is unread, and then drops what comes until monitor_out_clear(). Any
+ * thread.
+ */
 void monitor_out_puts(MonitorOut *out, const char *text, size_t len_bytes);
-/* Forgets what is queued. Any thread. */
+/* For a new or lost connection: forgets what is queued. Any thread. */
 void monitor_out_clear(MonitorOut *out);
 /* Whether so much is queued that no more should be asked for. */
 bool monitor_out_is_long(MonitorOut *out);
@@ -94,7 +99,12 @@ struct Monitors {
     /* [lock: lock] */
     GPtrArray *list;    /* Monitor; grows only */
     size_t next;        /* whose turn it is */
-    bool dispatching;   /* a call of monitors_dispatch is on its way */
+    bool dispatching;   /* a call of monitors_dispatch or _answer is to come */
+
+    /* [lock: bql] what monitors_answer() is to send */
+    Monitor *answering;
+    struct json_object *reply;
+    unsigned reply_session;
 };
 
 /* The QMP half of monitor_add() and monitors_free(). */

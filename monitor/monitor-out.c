@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Output of one monitor. Any thread queues; a thread of the monitor's own
- * writes, since a chardev waits for a peer that does not read.
+ * writes, since a chardev waits for a peer that does not read. Nothing that
+ * was queued is left out as long as the connection lasts.
  */
 #include "qemu/osdep.h"
 #include "qemu/thread.h"
@@ -9,8 +10,10 @@
 
 /* From here on monitor_out_is_long() until half of it. */
 #define LONG_BYTES (1 * MiB)
-/* More than this of a peer that reads nothing is dropped. */
+/* More than this, of events and large replies, ends the connection. */
 #define LIMIT_BYTES (64 * MiB)
+/* At the end a peer has this long to read what is left. */
+#define LINGER_MS 200
 
 struct MonitorOut {
     /* [const] */
@@ -26,7 +29,9 @@ struct MonitorOut {
     bool was_long; /* drained() is owed when it is short again */
     bool was_busy; /* drained() is owed when it is empty */
     bool writing;
+    bool overrun; /* the connection ends; nothing more is queued for it */
     bool stop;
+    bool stopped; /* the thread is done */
 };
 
 static gpointer monitor_out_thread(gpointer opaque)
@@ -64,6 +69,8 @@ static gpointer monitor_out_thread(gpointer opaque)
             g_mutex_lock(&out->lock);
         }
     }
+    out->stopped = true;
+    g_cond_broadcast(&out->wake);
     g_mutex_unlock(&out->lock);
     return NULL;
 }
@@ -85,9 +92,16 @@ MonitorOut *monitor_out_new(Chardev *chr, void (*drained)(void *opaque),
 
 void monitor_out_free(MonitorOut *out)
 {
+    int64_t end_us = g_get_monotonic_time() + LINGER_MS * 1000;
+
     g_mutex_lock(&out->lock);
     out->stop = true;
-    g_cond_signal(&out->wake);
+    g_cond_broadcast(&out->wake);
+    while (!out->stopped && g_cond_wait_until(&out->wake, &out->lock, end_us)) {
+    }
+    if (!out->stopped) {
+        chardev_stop_waiting(out->chr);
+    }
     g_mutex_unlock(&out->lock);
     g_thread_join(out->thread);
     g_string_free(out->queue, TRUE);
@@ -101,8 +115,14 @@ void monitor_out_puts(MonitorOut *out, const char *text, size_t len_bytes)
     const char *end = text + len_bytes;
 
     g_mutex_lock(&out->lock);
-    if (out->queue->len + len_bytes > LIMIT_BYTES) {
+    if (!out->overrun && out->queue->len + len_bytes > LIMIT_BYTES) {
+        out->overrun = true;
         g_string_truncate(out->queue, 0);
+        chardev_end_connection(out->chr);
+    }
+    if (out->overrun) {
+        g_mutex_unlock(&out->lock);
+        return;
     }
     while (text < end) {
         const char *lf = memchr(text, '\n', end - text);
@@ -116,7 +136,7 @@ void monitor_out_puts(MonitorOut *out, const char *text, size_t len_bytes)
     if (out->queue->len >= LONG_BYTES) {
         out->was_long = true;
     }
-    g_cond_signal(&out->wake);
+    g_cond_broadcast(&out->wake);
     g_mutex_unlock(&out->lock);
 }
 
@@ -125,6 +145,7 @@ void monitor_out_clear(MonitorOut *out)
     g_mutex_lock(&out->lock);
     g_string_truncate(out->queue, 0);
     out->was_long = false;
+    out->overrun = false;
     g_mutex_unlock(&out->lock);
 }
 

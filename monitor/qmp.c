@@ -83,10 +83,11 @@ void qmp_monitors_emit(Monitors *monitors, struct json_object *event)
 
 /* --- Running commands --------------------------------------------------- */
 
-static void qmp_run(Monitor *mon, QmpRequest *request)
+/* Returns the reply; NULL if the client is gone. Frees @request. */
+static struct json_object *qmp_run(Monitor *mon, QmpRequest *request)
 {
     QmpContext ctx = { .vm = mon->owner->vm, .mon = mon, .fds = mon->fds };
-    struct json_object *reply;
+    struct json_object *reply = NULL;
     QmpSession session;
 
     g_mutex_lock(&mon->lock);
@@ -103,9 +104,9 @@ static void qmp_run(Monitor *mon, QmpRequest *request)
         } else {
             reply = qmp_dispatch(&ctx, &session, request->value);
         }
-        qmp_reply(mon, session.id, reply);
     }
     qmp_request_free(request);
+    return reply;
 }
 
 static gboolean qmp_resume(gpointer opaque);
@@ -133,6 +134,33 @@ static QmpRequest *next_request(Monitors *monitors, Monitor **mon,
     return request;
 }
 
+static void monitors_dispatch(VM *vm, void *opaque);
+
+/*
+ * The reply to what monitors_dispatch() ran: after what the command asked the
+ * main loop for, so that SHUTDOWN comes before the reply to quit, as in QEMU.
+ */
+static void monitors_answer(VM *vm, void *opaque)
+{
+    Monitors *monitors = opaque;
+    Monitor *mon = monitors->answering;
+    bool resume;
+
+    if (monitors->reply) {
+        qmp_reply(mon, monitors->reply_session,
+                  g_steal_pointer(&monitors->reply));
+    }
+    g_mutex_lock(&mon->lock);
+    mon->running = false;
+    resume = mon->resume_owed && !mon->requests.length;
+    mon->resume_owed &= !resume;
+    g_mutex_unlock(&mon->lock);
+    if (resume) {
+        monitor_io_call(mon, qmp_resume);
+    }
+    monitors_dispatch(vm, monitors);
+}
+
 /* Main loop, BQL held: one request, then others get their turn. */
 static void monitors_dispatch(VM *vm, void *opaque)
 {
@@ -140,7 +168,6 @@ static void monitors_dispatch(VM *vm, void *opaque)
     QmpRequest *request;
     bool was_full = false;
     Monitor *mon = NULL;
-    bool resume;
 
     g_mutex_lock(&monitors->lock);
     request = next_request(monitors, &mon, &was_full);
@@ -152,16 +179,10 @@ static void monitors_dispatch(VM *vm, void *opaque)
     if (was_full) {
         monitor_io_call(mon, qmp_resume);
     }
-    qmp_run(mon, request);
-    g_mutex_lock(&mon->lock);
-    mon->running = false;
-    resume = mon->resume_owed && !mon->requests.length;
-    mon->resume_owed &= !resume;
-    g_mutex_unlock(&mon->lock);
-    if (resume) {
-        monitor_io_call(mon, qmp_resume);
-    }
-    vm_invoke(vm, monitors_dispatch, monitors);
+    monitors->answering = mon;
+    monitors->reply_session = request->session;
+    monitors->reply = qmp_run(mon, request);
+    vm_invoke(vm, monitors_answer, monitors);
 }
 
 static void qmp_queue(Monitor *mon, QmpRequest *request)
@@ -209,7 +230,12 @@ static bool qmp_message(void *opaque, struct json_object *value, Error *err)
     oob = !err && qmp_is_oob(&mon->session, value);
     g_mutex_unlock(&mon->lock);
     if (oob) {
-        qmp_run(mon, request);
+        unsigned session = request->session;
+        struct json_object *reply = qmp_run(mon, request);
+
+        if (reply) {
+            qmp_reply(mon, session, reply);
+        }
     } else {
         qmp_queue(mon, request);
     }

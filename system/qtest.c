@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The qtest server: lines in, replies out, a log of both. Main loop, BQL.
- * Replies to all requests of one read go out together.
+ * Replies to all requests of one read go out together. While the client does
+ * not take them nothing more is executed or read, and the main loop goes on.
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
@@ -18,8 +19,10 @@ typedef struct QTestServer {
     FILE *log; /* or NULL */
 
     /* [lock: bql] */
-    GString *partial; /* the start of a line whose end has not come */
-    GString *out;     /* kept for its memory */
+    GByteArray *input; /* read and not looked at, while out is not taken */
+    GString *partial;  /* the start of a line whose end has not come */
+    GString *out;      /* replies; kept for its memory */
+    size_t sent_bytes; /* of out */
     bool overlong;    /* dropping input up to the next newline */
     int64_t opened_ns;
 } QTestServer;
@@ -52,7 +55,9 @@ static void qtest_line(QTestServer *s, char *line, size_t len_bytes)
 
 static size_t qtest_can_read(void *opaque)
 {
-    return READ_BYTES;
+    QTestServer *s = opaque;
+
+    return s->input->len || s->out->len ? 0 : READ_BYTES;
 }
 
 /* Keeps what has no newline yet, within bounds. */
@@ -85,9 +90,27 @@ static void qtest_end_line(QTestServer *s, const char *text, size_t len_bytes)
     }
 }
 
-static void qtest_read(void *opaque, const uint8_t *buf, size_t len_bytes)
+/* True once the client has taken all replies. */
+static bool qtest_flush(QTestServer *s)
 {
-    QTestServer *s = opaque;
+    s->sent_bytes += chardev_write_some(s->chr, s->out->str + s->sent_bytes,
+                                        s->out->len - s->sent_bytes);
+    if (s->sent_bytes < s->out->len) {
+        return false;
+    }
+    s->sent_bytes = 0;
+    if (s->out->allocated_len > 4 * READ_BYTES) {
+        g_string_free(s->out, TRUE);
+        s->out = g_string_new(NULL);
+    } else {
+        g_string_truncate(s->out, 0);
+    }
+    return true;
+}
+
+/* Returns how much of the input was used: less if replies are not taken. */
+static size_t qtest_run(QTestServer *s, const uint8_t *buf, size_t len_bytes)
+{
     const char *at = (const char *)buf;
     const char *end = at + len_bytes;
 
@@ -96,23 +119,36 @@ static void qtest_read(void *opaque, const uint8_t *buf, size_t len_bytes)
 
         if (!newline) {
             qtest_keep(s, at, end - at);
+            at = end;
             break;
         }
         qtest_end_line(s, at, newline - at);
         at = newline + 1;
-        if (s->out->len > READ_BYTES) {
-            chardev_write(s->chr, s->out->str, s->out->len);
-            g_string_truncate(s->out, 0);
+        if (s->out->len > READ_BYTES && !qtest_flush(s)) {
+            break;
         }
     }
-    if (s->out->len) {
-        chardev_write(s->chr, s->out->str, s->out->len);
-    }
-    if (s->out->allocated_len > 4 * READ_BYTES) {
-        g_string_free(s->out, TRUE);
-        s->out = g_string_new(NULL);
-    } else {
-        g_string_truncate(s->out, 0);
+    qtest_flush(s);
+    return at - (const char *)buf;
+}
+
+static void qtest_read(void *opaque, const uint8_t *buf, size_t len_bytes)
+{
+    QTestServer *s = opaque;
+    size_t used = qtest_run(s, buf, len_bytes);
+
+    g_byte_array_append(s->input, buf + used, len_bytes - used);
+}
+
+static void qtest_writable(void *opaque)
+{
+    QTestServer *s = opaque;
+
+    if (qtest_flush(s)) {
+        size_t used = qtest_run(s, s->input->data, s->input->len);
+
+        g_byte_array_remove_range(s->input, 0, used);
+        chardev_accept_input(s->chr);
     }
 }
 
@@ -121,7 +157,10 @@ static void qtest_event(void *opaque, ChardevEvent event)
     QTestServer *s = opaque;
     const char *what = event == CHR_EVENT_OPENED ? "OPENED" : "CLOSED";
 
+    g_byte_array_set_size(s->input, 0);
     g_string_truncate(s->partial, 0);
+    g_string_truncate(s->out, 0);
+    s->sent_bytes = 0;
     s->overlong = false;
     if (event == CHR_EVENT_OPENED) {
         s->opened_ns = clock_host_ns();
@@ -135,6 +174,7 @@ static const ChardevFrontend qtest_frontend = {
     .can_read = qtest_can_read,
     .read = qtest_read,
     .event = qtest_event,
+    .writable = qtest_writable,
 };
 
 static void qtest_server_free(VM *vm, void *opaque)
@@ -145,6 +185,7 @@ static void qtest_server_free(VM *vm, void *opaque)
     if (s->log) {
         fclose(s->log);
     }
+    g_byte_array_unref(s->input);
     g_string_free(s->partial, TRUE);
     g_string_free(s->out, TRUE);
     g_free(s);
@@ -177,6 +218,7 @@ bool qtest_server_add(VM *vm, Chardev *chr, const char *log_path, Error **errp)
     s->vm = vm;
     s->chr = chr;
     s->log = log;
+    s->input = g_byte_array_new();
     s->partial = g_string_new(NULL);
     s->out = g_string_new(NULL);
     s->opened_ns = clock_host_ns();

@@ -124,3 +124,14 @@ bool qemu_parse_bool(const char *name, const char *str, bool *result,
     error_setg(errp, "Parameter '%s' expects 'on' or 'off'", name);
     return false;
 }
+
+bool id_wellformed(const char *id)
+{
+    if (!g_ascii_isalpha(*id)) {
+        return false;
+    }
+    while (g_ascii_isalnum(*id) || (*id && strchr("-._", *id))) {
+        id++;
+    }
+    return !*id;
+}

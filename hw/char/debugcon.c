@@ -24,7 +24,8 @@ static void debugcon_write(void *opaque, uint16_t port, uint32_t value,
     DebugCon *con = opaque;
     uint8_t octet = value;
 
-    chardev_write(con->chr, &octet, 1);
+    /* The guest does not wait: what the peer does not take is lost. */
+    chardev_write_some(con->chr, &octet, 1);
 }
 
 static const IOPortOps debugcon_ops = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 16550A UART as an ISA serial port: FIFOs, interrupts, loopback. Output goes
- * to the chardev at once, so the transmitter is always empty again. Register
- * layout: National Semiconductor PC16550D data sheet. BQL.
+ * to the chardev at once; an octet that its peer does not take stays in the
+ * transmitter until it does. Register layout: National Semiconductor PC16550D
+ * data sheet. BQL.
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
@@ -99,23 +100,68 @@ static void serial_receive_octet(SerialState *s, uint8_t octet)
     s->lsr |= UART_LSR_DR;
 }
 
-static void serial_output(SerialState *s, uint8_t octet)
+/* False: the peer takes nothing now, and serial_writable() follows. */
+static bool serial_output(SerialState *s, uint8_t octet)
 {
     if (s->mcr & UART_MCR_LOOP) {
         serial_receive_octet(s, octet);
-    } else if (s->chr) {
-        chardev_write(s->chr, &octet, 1);
+        return true;
     }
+    return !s->chr || chardev_write_some(s->chr, &octet, 1) == 1;
+}
+
+/* The next octet moves from the holding register, or FIFO, to be shifted. */
+static void serial_load_tsr(SerialState *s)
+{
+    if (!(s->fcr & UART_FCR_FE)) {
+        s->tsr = s->thr;
+        s->lsr |= UART_LSR_THRE;
+    } else {
+        s->tsr = fifo_pop(&s->xmit_fifo);
+        if (!s->xmit_fifo.num) {
+            s->lsr |= UART_LSR_THRE;
+        }
+    }
+    if (s->lsr & UART_LSR_THRE) {
+        s->thr_ipending = 1;
+    }
+}
+
+/* Sends what the peer takes; tsr_retry tells that tsr is still to be sent. */
+static void serial_transmit(SerialState *s)
+{
+    if ((s->fcr & UART_FCR_FE) && !s->xmit_fifo.num) {
+        s->lsr |= UART_LSR_THRE;
+    }
+    while (s->tsr_retry || !(s->lsr & UART_LSR_THRE)) {
+        if (!s->tsr_retry) {
+            serial_load_tsr(s);
+        }
+        s->tsr_retry = !serial_output(s, s->tsr);
+        if (s->tsr_retry) {
+            serial_update_irq(s);
+            return;
+        }
+    }
+    s->lsr |= UART_LSR_TEMT;
+    serial_update_irq(s);
 }
 
 static void serial_write_thr(SerialState *s, uint8_t octet)
 {
-    serial_output(s, octet);
     s->thr = octet;
-    s->tsr = octet;
-    s->lsr |= UART_LSR_THRE | UART_LSR_TEMT;
-    s->thr_ipending = 1;
+    if (s->fcr & UART_FCR_FE) {
+        if (s->xmit_fifo.num == SERIAL_FIFO_BYTES) {
+            fifo_pop(&s->xmit_fifo); /* an overrun loses the oldest */
+        }
+        fifo_push(&s->xmit_fifo, octet);
+    }
+    s->lsr &= ~(UART_LSR_THRE | UART_LSR_TEMT);
+    s->thr_ipending = 0;
     serial_update_irq(s);
+    if (!s->tsr_retry) {
+        serial_transmit(s);
+    }
 }
 
 static void serial_clear_recv(SerialState *s)
@@ -307,6 +353,10 @@ static size_t serial_can_receive(void *opaque)
 {
     SerialState *s = opaque;
 
+    /* The registers may be half loaded; serial_vm_state_changed() asks again. */
+    if (runstate_get(s->vm) == RUN_STATE_INMIGRATE) {
+        return 0;
+    }
     if (s->fcr & UART_FCR_FE) {
         return SERIAL_FIFO_BYTES - s->recv_fifo.num;
     }
@@ -323,29 +373,36 @@ static void serial_receive(void *opaque, const uint8_t *buf, size_t len_bytes)
     serial_update_irq(s);
 }
 
+static void serial_writable(void *opaque)
+{
+    SerialState *s = opaque;
+
+    /* Not after the state was saved; serial_vm_state_changed() goes on. */
+    if (s->tsr_retry && runstate_is_running(s->vm)) {
+        serial_transmit(s);
+    }
+}
+
 static const ChardevFrontend serial_frontend = {
     .can_read = serial_can_receive,
     .read = serial_receive,
+    .writable = serial_writable,
 };
 
-/* Sends what a source still had in its transmitter when it stopped. */
+/*
+ * Takes input again, and sends what was still in the transmitter, perhaps a
+ * migration's source's, when the VM stopped.
+ */
 static void serial_vm_state_changed(void *opaque, bool running, RunState state)
 {
     SerialState *s = opaque;
 
-    if (!running || (!s->tsr_retry && !s->xmit_fifo.num)) {
-        return;
+    if (running && s->chr) {
+        chardev_accept_input(s->chr);
     }
-    if (s->tsr_retry) {
-        s->tsr_retry = 0;
-        serial_output(s, s->tsr);
+    if (running && !(s->lsr & UART_LSR_TEMT)) {
+        serial_transmit(s);
     }
-    while (s->xmit_fifo.num) {
-        serial_output(s, fifo_pop(&s->xmit_fifo));
-    }
-    s->lsr |= UART_LSR_THRE | UART_LSR_TEMT;
-    s->thr_ipending = 1;
-    serial_update_irq(s);
 }
 
 static void serial_isa_reset(DeviceState *dev)

@@ -32,6 +32,11 @@ typedef struct ChardevFrontend {
      * replies.
      */
     bool (*busy)(void *opaque);
+    /*
+     * NULL, or the peer may take octets again, or is gone, after
+     * chardev_write_some() did not take all.
+     */
+    void (*writable)(void *opaque);
 } ChardevFrontend;
 
 ChardevStore *chardev_store_new(void);
@@ -81,10 +86,32 @@ void chardev_disconnect(Chardev *chr);
 void chardev_accept_input(Chardev *chr);
 
 /*
- * Writes everything, waiting for a slow peer up to a bounded time, after
- * which the connection is dropped; what has no peer vanishes. Any thread.
+ * Writes everything, waiting for a slow peer as long as it is connected and
+ * chardev_stop_waiting() is not called; what has no peer vanishes. Any thread
+ * that may wait, never one with the BQL or with a lock that handlers take.
+ * A front end uses either this or chardev_write_some().
  */
 void chardev_write(Chardev *chr, const void *buf, size_t len_bytes);
+
+/*
+ * Writes what the peer takes at once and returns how much that is; all of it
+ * if there is no peer. After less than @len_bytes the front end's writable()
+ * follows. Front ends of the main loop; BQL held.
+ */
+size_t chardev_write_some(Chardev *chr, const void *buf, size_t len_bytes);
+
+/*
+ * Until the next chardev_connect(), chardev_write() drops what it would have
+ * to wait for, including a call that waits now. Any thread.
+ */
+void chardev_stop_waiting(Chardev *chr);
+
+/*
+ * Hangs up on the peer; the front end's CHR_EVENT_CLOSED follows from the
+ * context. Without a connection (stdio) further output vanishes. Any thread;
+ * takes no lock that is held while handlers run.
+ */
+void chardev_end_connection(Chardev *chr);
 
 /*
  * The descriptors that came with the last input (SCM_RIGHTS), one by one, for

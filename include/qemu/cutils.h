@@ -23,6 +23,9 @@ bool qemu_strtou64(const char *str, uint64_t *result, Error **errp);
 bool qemu_parse_bool(const char *name, const char *str, bool *result,
                      Error **errp);
 
+/* Whether @id starts with a letter, then letters, digits, '-', '.', '_'. */
+bool id_wellformed(const char *id);
+
 /*
  * Big-endian and little-endian access to unaligned memory. The names are
  * QEMU's: ld/st, size (b w l q), endianness, _p for pointer.

@@ -2,6 +2,7 @@
 /* Character devices, with a VM that is only a lock and a context. */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <json-c/json.h>
 #include "chardev/char.h"
@@ -319,31 +320,179 @@ static void test_server(void)
     g_string_free(f.input, TRUE);
 }
 
-/* A client that never reads is dropped after a while; the next one works. */
+typedef struct Writer {
+    Chardev *chr;
+    const char *block;
+    size_t len_bytes;
+    bool done; /* [atomic] */
+} Writer;
+
+static void *writer_thread(void *opaque)
+{
+    Writer *w = opaque;
+
+    chardev_write(w->chr, w->block, w->len_bytes);
+    qatomic_set(&w->done, true);
+    return NULL;
+}
+
+/* True once the socket takes no more, so that a writer has to wait. */
+static bool is_full(QIOChannel *peer, size_t *seen_bytes)
+{
+    int queued = 0;
+    bool same;
+
+    g_assert_cmpint(ioctl(peer->ops->poll_fd(peer, G_IO_IN), FIONREAD,
+                          &queued), ==, 0);
+    same = queued > 0 && *seen_bytes == (size_t)queued;
+    *seen_bytes = queued;
+    g_usleep(20000);
+    return same;
+}
+
+/*
+ * A client that does not read keeps its connection and gets everything once
+ * it does; its going away and a front end's ending free the writer.
+ */
 static void test_slow_peer(void)
 {
-    g_autofree char *block = g_malloc0(8 << 20);
+    const size_t len = 8 << 20;
+    g_autofree char *block = g_malloc0(len);
+    g_autofree char *got = g_malloc(len);
     g_autofree char *spec =
         g_strdup_printf("unix:%s/slow,server,nowait", tmp_dir);
     VM *vm = vm_setup();
     Chardev *chr = chardev_new_from_spec(vm, "c", spec, NULL);
-    QIOChannel *one = dial("slow"), *two;
-    gint64 start = g_get_monotonic_time();
+    Writer w = { chr, block, len, false };
+
+    for (int round = 0; round < 3; round++) {
+        QIOChannel *peer = dial("slow");
+        size_t seen_bytes = 0;
+        GThread *thread;
+        Front f;
+
+        front_init(&f, vm);
+        w.done = false;
+        block[len - 1] = (char)('a' + round);
+        g_assert_true(chardev_connect(chr, &front_ops, &f, NULL, NULL));
+        RUN_UNTIL(vm, f.opened == 1);
+        thread = g_thread_new("writer", writer_thread, &w);
+        while (!is_full(peer, &seen_bytes)) {
+        }
+        if (round == 0) {
+            g_usleep(1300000); /* longer than any patience there was */
+            g_assert_false(qatomic_read(&w.done));
+            g_assert_true(qio_channel_read_all(peer, got, len, NULL));
+            g_assert_cmpint(got[len - 1], ==, 'a');
+            g_thread_join(thread);
+            g_assert_cmpuint(f.closed, ==, 0);
+            qio_channel_unref(peer);
+            chardev_disconnect(chr);
+        } else if (round == 1) {
+            qio_channel_unref(peer);
+            g_thread_join(thread);
+            RUN_UNTIL(vm, f.closed == 1);
+            chardev_disconnect(chr);
+        } else {
+            chardev_disconnect(chr);
+            g_thread_join(thread);
+            qio_channel_unref(peer);
+        }
+        g_string_free(f.input, TRUE);
+    }
+    vm_teardown(vm);
+}
+
+/* Output on a pipe that nobody reads ends by chardev_stop_waiting(). */
+static void test_stop_waiting(void)
+{
+    const size_t len = 1 << 20;
+    g_autofree char *block = g_malloc0(len);
+    g_autofree char *path = g_build_filename(tmp_dir, "fifo", NULL);
+    VM *vm = vm_setup();
+    Writer w = { .block = block, .len_bytes = len };
+    GThread *thread;
+    int fd, queued = 0;
     Front f;
 
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    w.chr = new_spec(vm, "c", "file:", "fifo");
     front_init(&f, vm);
-    g_assert_true(chardev_connect(chr, &front_ops, &f, NULL, NULL));
+    g_assert_true(chardev_connect(w.chr, &front_ops, &f, NULL, NULL));
+    thread = g_thread_new("writer", writer_thread, &w);
+    while (queued < 4096) {
+        g_assert_cmpint(ioctl(fd, FIONREAD, &queued), ==, 0);
+    }
+    chardev_stop_waiting(w.chr);
+    g_thread_join(thread);
+    chardev_disconnect(w.chr);
+    close(fd);
+    vm_teardown(vm);
+    g_string_free(f.input, TRUE);
+}
+
+static unsigned writable_calls;
+
+static void front_writable(void *opaque)
+{
+    g_assert_true(bql_locked(((Front *)opaque)->vm));
+    writable_calls++;
+}
+
+static const ChardevFrontend writable_ops = {
+    .can_read = front_can_read,
+    .read = front_read,
+    .event = front_event,
+    .writable = front_writable,
+};
+
+/* Output that never waits; the front end hears when there is room, or none. */
+static void test_write_some(void)
+{
+    const size_t len = 8 << 20;
+    g_autofree char *block = g_malloc0(len);
+    g_autofree char *spec =
+        g_strdup_printf("unix:%s/some,server,nowait", tmp_dir);
+    VM *vm = vm_setup();
+    Chardev *chr = chardev_new_from_spec(vm, "c", spec, NULL);
+    QIOChannel *peer = dial("some");
+    size_t taken;
+    Front f;
+
+    writable_calls = 0;
+    front_init(&f, vm);
+    g_assert_cmpuint(chardev_write_some(chr, "lost", 4), ==, 4);
+    g_assert_true(chardev_connect(chr, &writable_ops, &f, NULL, NULL));
     RUN_UNTIL(vm, f.opened == 1);
-    chardev_write(chr, block, 8 << 20);
-    chardev_write(chr, block, 8 << 20);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 30 * G_USEC_PER_SEC);
+    bql_lock(vm);
+    taken = chardev_write_some(chr, block, len);
+    bql_unlock(vm);
+    g_assert_cmpuint(taken, >, 0);
+    g_assert_cmpuint(taken, <, len);
+    while (g_main_context_iteration(vm->main_context, FALSE)) {
+    }
+    g_assert_cmpuint(writable_calls, ==, 0);
+    g_assert_true(qio_channel_read_all(peer, block, taken, NULL));
+    RUN_UNTIL(vm, writable_calls == 1);
+    while (g_main_context_iteration(vm->main_context, FALSE)) {
+    }
+    g_assert_cmpuint(writable_calls, ==, 1);
+
+    bql_lock(vm);
+    g_assert_cmpuint(chardev_write_some(chr, block, len), <, len);
+    bql_unlock(vm);
+    qio_channel_unref(peer);
     RUN_UNTIL(vm, f.closed == 1);
-    two = dial("slow");
+    g_assert_cmpuint(writable_calls, >=, 2);
+    g_assert_cmpuint(chardev_write_some(chr, "lost", 4), ==, 4);
+
+    /* Hanging up on a peer is told as an end. */
+    peer = dial("some");
     RUN_UNTIL(vm, f.opened == 2);
-    chardev_write(chr, "ok", 2);
-    expect(two, "ok");
-    qio_channel_unref(one);
-    qio_channel_unref(two);
+    chardev_end_connection(chr);
+    RUN_UNTIL(vm, f.closed == 2);
+    qio_channel_unref(peer);
     vm_teardown(vm);
     g_string_free(f.input, TRUE);
 }
@@ -583,6 +732,8 @@ int main(int argc, char **argv)
     g_test_add_func("/char/file", test_file);
     g_test_add_func("/char/server", test_server);
     g_test_add_func("/char/slow-peer", test_slow_peer);
+    g_test_add_func("/char/stop-waiting", test_stop_waiting);
+    g_test_add_func("/char/write-some", test_write_some);
     g_test_add_func("/char/half-closed", test_half_closed);
     g_test_add_func("/char/fds", test_fds);
     g_test_add_func("/char/other-context", test_other_context);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Channels other than sockets, and the gate that other tests use. */
 #include "qemu/osdep.h"
+#include <sys/stat.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <glib/gstdio.h>
@@ -221,18 +222,57 @@ static void test_command(void)
     qio_channel_unref(ioc);
 }
 
+/*
+ * A command that does not listen to SIGTERM. It is one process: a child of it
+ * would outlive it and keep the test's own output open.
+ */
 static void test_command_shutdown(void)
 {
     Error *err = NULL;
     QIOChannel *ioc;
     GThread *thread;
+    char c;
 
-    ioc = qio_channel_command_new("trap '' TERM; sleep 1000", O_RDONLY, &err);
+    ioc = qio_channel_command_new("trap '' TERM; echo; exec sleep 1000",
+                                  O_RDONLY, &err);
+    g_assert_true(qio_channel_read_all(ioc, &c, 1, &err)); /* trap is set */
     thread = g_thread_new("read", read_thread, ioc);
     g_assert_true(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, &err));
     g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(thread)), ==, 0);
     g_assert_true(qio_channel_close(ioc, &err));
     qio_channel_unref(ioc);
+}
+
+/*
+ * A command whose output was read to its end has more to do than write: it is
+ * neither signalled nor waited for long.
+ */
+static void test_command_lives_on(void)
+{
+    g_autofree char *gate = tmp_path("gate");
+    g_autofree char *mark = tmp_path("mark");
+    g_autofree char *cmd = g_strdup_printf(
+        "echo; exec >&-; read x <'%s'; echo >'%s'", gate, mark);
+    int64_t start_us;
+    QIOChannel *ioc;
+    char c;
+    int fd;
+
+    g_assert_cmpint(mkfifo(gate, 0600), ==, 0);
+    ioc = qio_channel_command_new(cmd, O_RDONLY, NULL);
+    g_assert_true(qio_channel_read_all(ioc, &c, 1, NULL));
+    g_assert_cmpint(qio_channel_read(ioc, &c, 1, NULL), ==, 0);
+    start_us = g_get_monotonic_time();
+    g_assert_true(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL));
+    g_assert_true(qio_channel_close(ioc, NULL));
+    g_assert_cmpint(g_get_monotonic_time() - start_us, <, 900000);
+    qio_channel_unref(ioc);
+    fd = open(gate, O_WRONLY); /* it is there to read */
+    g_assert_cmpint(write(fd, "\n", 1), ==, 1);
+    close(fd);
+    while (!g_file_test(mark, G_FILE_TEST_EXISTS)) {
+        g_thread_yield();
+    }
 }
 
 /* A channel that takes at most a few bytes per call, or blocks. */
@@ -417,6 +457,7 @@ int main(int argc, char **argv)
     g_test_add_func("/io/pipe-shutdown", test_pipe_shutdown);
     g_test_add_func("/io/command", test_command);
     g_test_add_func("/io/command-shutdown", test_command_shutdown);
+    g_test_add_func("/io/command-lives-on", test_command_lives_on);
     g_test_add_func("/io/writev-partial", test_writev_partial);
     g_test_add_func("/io/gate", test_gate);
     g_test_add_func("/io/watch", test_watch);

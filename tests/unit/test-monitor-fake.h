@@ -23,6 +23,8 @@ struct Chardev {
     GByteArray *in;
     bool block_writes; /* a peer that does not read */
     unsigned writers;  /* blocked ones */
+    bool no_wait;      /* chardev_stop_waiting() */
+    unsigned ended;    /* calls of chardev_end_connection() */
 };
 
 static inline Chardev *fake_chardev_new(void)
@@ -99,12 +101,9 @@ static inline void fake_send(Chardev *chr, const char *text)
 
 static inline size_t fake_unread(Chardev *chr)
 {
-    size_t len;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
 
-    g_mutex_lock(&chr->lock);
-    len = chr->in->len;
-    g_mutex_unlock(&chr->lock);
-    return len;
+    return chr->in->len;
 }
 
 static inline bool fake_take_output(Chardev *chr, const char *expected)
@@ -114,8 +113,7 @@ static inline bool fake_take_output(Chardev *chr, const char *expected)
     g_mutex_lock(&chr->lock);
     found = strstr(chr->out->str, expected);
     if (found) {
-        g_string_erase(chr->out, 0,
-                       found + strlen(expected) - chr->out->str);
+        g_string_erase(chr->out, 0, found + strlen(expected) - chr->out->str);
     }
     g_mutex_unlock(&chr->lock);
     return found;
@@ -124,16 +122,13 @@ static inline bool fake_take_output(Chardev *chr, const char *expected)
 /* Runs the main loop until @expected came; drops nothing. */
 static inline void fake_await(Chardev *chr, const char *expected)
 {
-    bool found;
+    bool found = false;
 
-    for (;;) {
+    while (!found) {
         g_mutex_lock(&chr->lock);
         found = strstr(chr->out->str, expected);
         g_mutex_unlock(&chr->lock);
-        if (found) {
-            return;
-        }
-        g_main_context_iteration(NULL, TRUE);
+        g_main_context_iteration(NULL, !found);
     }
 }
 
@@ -174,13 +169,28 @@ void chardev_write(Chardev *chr, const void *buf, size_t len_bytes)
     g_mutex_lock(&chr->lock);
     chr->writers++;
     g_main_context_wakeup(NULL);
-    while (chr->block_writes) {
+    while (chr->block_writes && !chr->no_wait) {
         g_cond_wait(&chr->cond, &chr->lock);
     }
     chr->writers--;
     g_string_append_len(chr->out, buf, len_bytes);
     g_mutex_unlock(&chr->lock);
     g_main_context_wakeup(NULL);
+}
+
+void chardev_stop_waiting(Chardev *chr)
+{
+    g_mutex_lock(&chr->lock);
+    chr->no_wait = true;
+    g_cond_broadcast(&chr->cond);
+    g_mutex_unlock(&chr->lock);
+}
+
+void chardev_end_connection(Chardev *chr)
+{
+    g_mutex_lock(&chr->lock);
+    chr->ended++;
+    g_mutex_unlock(&chr->lock);
 }
 
 int chardev_take_fd(Chardev *chr)
@@ -191,10 +201,8 @@ int chardev_take_fd(Chardev *chr)
     return fd;
 }
 
-void chardev_foreach(VM *vm,
-                     void (*fn)(const char *id, const char *filename,
-                                bool frontend_open, void *opaque),
-                     void *opaque)
+void chardev_foreach(VM *vm, void (*fn)(const char *, const char *, bool,
+                                        void *), void *opaque)
 {
 }
 

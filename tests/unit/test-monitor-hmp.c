@@ -32,6 +32,7 @@ static void number_words(unsigned index, GPtrArray *words)
 
 const HmpCommand hmp_command_table[] = {
     { "help|?", "name:S?", "", "", show },
+    { "i", "fmt:/b,addr:i", "", "", show },
     { "info", "", "", "", NULL },
     { "migrate", "detach:-d,uri:s", "", "", show, number_words },
     { "set", "name:s,on:b", "", "", show },
@@ -120,6 +121,8 @@ static void test_format(void)
                        "\"addr\": 0}");
     check("xp 0", "{\"count\": 1, \"format\": 120, \"size\": 4, "
                   "\"addr\": 0}");
+    check("i 0x80", "{\"count\": 1, \"format\": 120, \"size\": 1, "
+                    "\"addr\": 128}");
     check_error("xp /2y 0", "invalid char in format: 'y'", "xp");
 }
 

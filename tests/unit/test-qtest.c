@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of system/qtest-commands.c. */
 #include "qemu/osdep.h"
+#include "chardev/char.h"
+#include "io/channel-socket.h"
 #include "system/clock.h"
 #include "system/ioport.h"
 #include "system/memory.h"
+#include "system/qtest.h"
 #include "../../system/qtest-internal.h"
 
 static uint32_t port_read(void *opaque, uint16_t port, unsigned size_bytes)
@@ -141,11 +144,66 @@ static void test_bad(void)
     finish(vm);
 }
 
+static void run_loop(VM *vm)
+{
+    bql_unlock(vm);
+    g_main_context_iteration(vm->main_context, FALSE);
+    bql_lock(vm);
+}
+
+/*
+ * A client that asks and does not read: the main loop goes on, no request is
+ * executed meanwhile, and all replies come once it reads.
+ */
+static void test_slow_client(void)
+{
+    const unsigned count = 400;
+    const size_t reply_bytes = strlen("OK 0x") + 2 * 60000 + 1;
+    uint32_t port = 0;
+    VM *vm = start(&port);
+    g_autofree char *dir = g_dir_make_tmp("test-qtest-XXXXXX", NULL);
+    g_autofree char *uri = g_strdup_printf("unix:%s/q", dir);
+    g_autofree char *spec = g_strconcat(uri, ",server=on,wait=off", NULL);
+    g_autofree char *path = g_build_filename(dir, "q", NULL);
+    g_autofree char *reply = g_malloc(reply_bytes);
+    g_autoptr(SocketAddress) addr = socket_parse(uri, NULL);
+    g_autoptr(GString) asks = g_string_new(NULL);
+    Chardev *chr = chardev_new_from_spec(vm, "q", spec, NULL);
+    QIOChannel *ioc;
+
+    g_assert_true(qtest_server_add(vm, chr, NULL, NULL));
+    ioc = qio_channel_socket_connect_sync(addr, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        g_string_append(asks, "read 0 60000\n");
+    }
+    g_string_append(asks, "outl 0x70 77\n");
+    g_assert_true(qio_channel_write_all(ioc, asks->str, asks->len, NULL));
+    for (unsigned i = 0; i < 1000; i++) {
+        run_loop(vm);
+    }
+    g_assert_cmpuint(port, ==, 0);
+    qio_channel_set_blocking(ioc, false, NULL);
+    for (size_t got = 0; got < count * reply_bytes + 3;) {
+        ssize_t n = qio_channel_read(ioc, reply, reply_bytes, NULL);
+
+        g_assert_cmpint(n, !=, 0);
+        g_assert_cmpint(n, !=, -1);
+        got += n > 0 ? n : 0;
+        run_loop(vm);
+    }
+    g_assert_cmpuint(port, ==, 77);
+    qio_channel_unref(ioc);
+    finish(vm);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/qtest/memory", test_memory);
     g_test_add_func("/qtest/ports", test_ports);
+    g_test_add_func("/qtest/slow-client", test_slow_client);
     g_test_add_func("/qtest/clock", test_clock);
     g_test_add_func("/qtest/bad", test_bad);
     return g_test_run();
