@@ -87,6 +87,10 @@ QIOChannel *migration_channel_open(VM *vm, const MigrationAddress *addr,
     switch (addr->transport) {
     case MIGRATION_ADDRESS_TYPE_SOCKET:
         g_assert(addr->u.socket.type == SOCKET_ADDRESS_TYPE_FD);
+        /* What comes in may also be an inherited descriptor, by number. */
+        if (!outgoing && g_ascii_isdigit(addr->u.socket.u.fd.str[0])) {
+            fds = NULL;
+        }
         return fd_migration_open(fds, addr->u.socket.u.fd.str, errp);
     case MIGRATION_ADDRESS_TYPE_EXEC:
         return exec_migration_open(&addr->u.exec, outgoing, errp);

@@ -60,7 +60,7 @@ bool fd_table_add(FdTable *table, const char *name, int fd, Error **errp)
     return true;
 }
 
-int fd_table_take(FdTable *table, const char *name, Error **errp)
+static int fd_table_steal(FdTable *table, const char *name)
 {
     void *key, *value;
     int fd = -1;
@@ -71,6 +71,13 @@ int fd_table_take(FdTable *table, const char *name, Error **errp)
         g_free(key);
     }
     g_mutex_unlock(&table->lock);
+    return fd;
+}
+
+int fd_table_take(FdTable *table, const char *name, Error **errp)
+{
+    int fd = fd_table_steal(table, name);
+
     if (fd < 0) {
         error_setg(errp, "File descriptor named '%s' not found", name);
     }
@@ -110,20 +117,35 @@ int fd_table_take_pending(FdTable *table, Error **errp)
     return fd;
 }
 
+/* What this process opens itself is closed by an exec, what it got is not. */
+static bool is_inherited(uint64_t number)
+{
+    int flags;
+
+    if (number <= STDERR_FILENO || number > INT_MAX) {
+        return false;
+    }
+    flags = fcntl((int)number, F_GETFD);
+    return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 int fd_resolve(FdTable *table, const char *name, Error **errp)
 {
     uint64_t number;
+    int fd;
 
-    if (!g_ascii_isdigit(name[0])) {
-        if (!table) {
-            error_setg(errp, "File descriptor named '%s' not found", name);
-            return -1;
+    if (table) {
+        fd = fd_table_steal(table, name);
+        if (fd < 0) {
+            error_setg(errp, "File descriptor named '%s' has not been found",
+                       name);
+            error_append_hint(errp, "Pass it with getfd first.\n");
         }
-        return fd_table_take(table, name, errp);
+        return fd;
     }
-    if (!qemu_strtou64(name, &number, NULL) || number > INT_MAX ||
-        fcntl((int)number, F_GETFD) < 0) {
-        error_setg(errp, "'%s' is not the number of an open file descriptor",
+    if (!qemu_strtou64(name, &number, NULL) || !is_inherited(number)) {
+        error_setg(errp,
+                   "'%s' is not the number of an inherited file descriptor",
                    name);
         return -1;
     }

@@ -92,7 +92,7 @@ bool globals_apply(VM *vm, const char *driver, GlobalPropFn fn, void *opaque,
            apply_list(vm->globals->user, driver, fn, opaque, errp);
 }
 
-bool globals_check_unused(VM *vm, Error **errp)
+void globals_warn_unused(VM *vm, bool (*is_class)(const char *name))
 {
     GPtrArray *user = vm->globals->user;
 
@@ -100,12 +100,15 @@ bool globals_check_unused(VM *vm, Error **errp)
         const GlobalEntry *entry = user->pdata[i];
 
         if (!entry->used) {
-            error_setg(errp,
-                       "-global %s.%s=%s: nothing of type '%s' was made",
-                       entry->prop.driver, entry->prop.property,
-                       entry->prop.value, entry->prop.driver);
-            return false;
+            const GlobalProp *prop = &entry->prop;
+
+            if (is_class(prop->driver)) {
+                warn_report("global %s.%s=%s not used", prop->driver,
+                            prop->property, prop->value);
+            } else {
+                warn_report("global %s.%s has invalid class name",
+                            prop->driver, prop->property);
+            }
         }
     }
-    return true;
 }

@@ -141,18 +141,16 @@ bool host_memory_open_memfd(HostMemoryBackend *backend, bool hugetlb,
     unsigned flags = MFD_CLOEXEC | (backend->seal ? MFD_ALLOW_SEALING : 0);
     uint64_t huge = backend->hugetlbsize_bytes;
 
+    if (huge & (huge - 1)) {
+        error_setg(errp, "Hugepage size must be a power of 2");
+        return false;
+    }
+    /* A size alone is a preference that hugetlb=off makes void. */
     if (hugetlb) {
         flags |= MFD_HUGETLB;
         if (huge) {
-            if (huge & (huge - 1)) {
-                error_setg(errp, "'hugetlbsize' must be a power of two");
-                return false;
-            }
             flags |= (unsigned)__builtin_ctzll(huge) << MFD_HUGE_SHIFT_BITS;
         }
-    } else if (huge) {
-        error_setg(errp, "'hugetlbsize' needs hugetlb=on");
-        return false;
     }
     backend->fd = memfd_create("memory-backend-memfd", flags);
     if (backend->fd < 0) {

@@ -137,6 +137,10 @@ static bool check_common(HostMemoryBackend *backend, Error **errp)
                    backend->parent.klass->name);
         return false;
     }
+    if (backend->prealloc && !backend->reserve) {
+        error_setg(errp, "'prealloc=on' and 'reserve=off' are incompatible");
+        return false;
+    }
     if (backend->readonly && backend->prealloc) {
         error_setg(errp, "prealloc=on writes, which readonly=on forbids");
         return false;

@@ -150,45 +150,6 @@ static bool emulator_add_all(Emulator *emu, const char *option,
     return true;
 }
 
-/* -mem-path and -mem-prealloc are short for a backend named as the RAM is. */
-static bool emulator_add_ram_backend(Emulator *emu, Error **errp)
-{
-    const MachineClass *klass = machine_get_class(emu->vm->machine);
-    CmdLine *cmd = &emu->cmd;
-    g_autofree char *size = NULL;
-    struct json_object *opts;
-
-    if (!cmd->mem_path && !cmd->mem_prealloc) {
-        return true;
-    }
-    if (cmdline_opts_get(cmd->machine, "memory-backend")) {
-        error_setg(errp, "-mem-path and -mem-prealloc do not go together with "
-                   "-machine memory-backend=ID: set the backend's properties");
-        return false;
-    }
-    size = g_strdup_printf("%" PRIu64, cmd->ram_size_bytes
-                                           ? cmd->ram_size_bytes
-                                           : klass->default_ram_bytes);
-    opts = json_object_new_object();
-    json_object_object_add(
-        opts, "qom-type",
-        json_object_new_string(cmd->mem_path ? "memory-backend-file"
-                                             : "memory-backend-ram"));
-    json_object_object_add(opts, "id",
-                           json_object_new_string(klass->default_ram_id));
-    json_object_object_add(opts, "size", json_object_new_string(size));
-    if (cmd->mem_path) {
-        json_object_object_add(opts, "mem-path",
-                               json_object_new_string(cmd->mem_path));
-    }
-    if (cmd->mem_prealloc) {
-        json_object_object_add(opts, "prealloc", json_object_new_string("on"));
-    }
-    cmdline_add_opts(cmd->objects, cmd->mem_path ? cmd->mem_path : "RAM", opts);
-    return object_set_str(&emu->vm->machine->parent, "memory-backend",
-                          klass->default_ram_id, errp);
-}
-
 /* The option beats the property of -machine. */
 static void override_string(char **property, const char *option)
 {
@@ -212,7 +173,9 @@ static bool emulator_create_machine(Emulator *emu, Error **errp)
     override_string(&boot->initrd_path, cmd->initrd_path);
     override_string(&boot->cmdline, cmd->append);
     override_string(&boot->firmware_path, cmd->firmware_path);
-    return emulator_add_ram_backend(emu, errp);
+    vm->machine->mem_path = g_strdup(cmd->mem_path);
+    vm->machine->mem_prealloc = cmd->mem_prealloc;
+    return true;
 }
 
 /* Without -accel it is what stock QEMU takes: no KVM unless asked for. */

@@ -8,9 +8,12 @@
 
 #define SAVE_CHUNK_BYTES (64 * KiB)
 
-/* Physical address of @addr, and how far that holds; @opaque is a CPU. */
-typedef bool (*TranslateFn)(void *opaque, uint64_t addr, uint64_t *paddr,
-                            Error **errp);
+typedef struct SaveRange {
+    VM *vm;
+    CPUState *cpu; /* whose virtual addresses these are; NULL: physical */
+    uint64_t addr;
+    uint64_t size_bytes;
+} SaveRange;
 
 static bool write_all(int fd, const uint8_t *buf, size_t len_bytes,
                       const char *filename, Error **errp)
@@ -28,30 +31,66 @@ static bool write_all(int fd, const uint8_t *buf, size_t len_bytes,
     return true;
 }
 
-static bool translate_virtual(void *opaque, uint64_t addr, uint64_t *paddr,
-                              Error **errp)
+static bool refuse_range(const SaveRange *range, Error **errp)
 {
-    if (!cpu_arch_translate(opaque, addr, paddr)) {
-        error_setg(errp, "Invalid addr 0x%016" PRIx64 " specified", addr);
-        return false;
+    error_setg(errp,
+               "Invalid addr 0x%016" PRIx64 "/size %" PRIu64 " specified",
+               range->addr, range->size_bytes);
+    return false;
+}
+
+static uint64_t mapped_bytes(VM *vm)
+{
+    size_t count;
+    const MemoryRange *ranges = memory_ranges(vm, &count);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        sum += ranges[i].size_bytes;
+    }
+    return sum;
+}
+
+/* The physical address of @addr; up to the end of the page holds the same. */
+static bool range_translate(const SaveRange *range, uint64_t addr,
+                            uint64_t *paddr)
+{
+    *paddr = addr;
+    return !range->cpu || cpu_arch_translate(range->cpu, addr, paddr);
+}
+
+/*
+ * What there is no memory for is refused before a file is touched. That
+ * bounds the time too: page tables can show the same page anywhere, but a
+ * range has no more bytes than all memory.
+ */
+static bool check_range(const SaveRange *range, Error **errp)
+{
+    uint64_t end = range->addr + range->size_bytes;
+    uint64_t addr = range->addr;
+
+    if ((end < addr && end) || range->size_bytes > mapped_bytes(range->vm)) {
+        return refuse_range(range, errp);
+    }
+    while (addr != end) {
+        const MemoryRange *piece;
+        uint64_t paddr, chunk;
+
+        if (!range_translate(range, addr, &paddr)) {
+            return refuse_range(range, errp);
+        }
+        piece = memory_find(range->vm, paddr);
+        if (!piece) {
+            return refuse_range(range, errp);
+        }
+        chunk = piece->size_bytes - (paddr - piece->gpa);
+        if (range->cpu) {
+            chunk = MIN(chunk, TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE);
+        }
+        addr += MIN(chunk, end - addr);
     }
     return true;
 }
-
-static bool translate_physical(void *opaque, uint64_t addr, uint64_t *paddr,
-                               Error **errp)
-{
-    *paddr = addr;
-    return true;
-}
-
-typedef struct SaveRange {
-    VM *vm;
-    uint64_t addr;
-    uint64_t size_bytes;
-    TranslateFn translate;
-    void *opaque;
-} SaveRange;
 
 static bool save_range(const SaveRange *range, int fd, const char *filename,
                        Error **errp)
@@ -62,17 +101,16 @@ static bool save_range(const SaveRange *range, int fd, const char *filename,
 
     while (left) {
         /* A page at a time where each may be elsewhere. */
-        uint64_t step = range->translate == translate_virtual
-                            ? TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE
-                            : SAVE_CHUNK_BYTES;
+        uint64_t step = range->cpu ? TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE
+                                   : SAVE_CHUNK_BYTES;
         uint64_t chunk = MIN(left, step);
         uint64_t paddr;
 
-        if (!range->translate(range->opaque, addr, &paddr, errp)) {
-            error_prepend(errp, "'%s': ", filename);
-            return false;
+        /* The guest may change its page tables meanwhile. */
+        if (!range_translate(range, addr, &paddr) ||
+            !memory_read(range->vm, paddr, buf, chunk)) {
+            return refuse_range(range, errp);
         }
-        memory_read(range->vm, paddr, buf, chunk);
         if (!write_all(fd, buf, chunk, filename, errp)) {
             return false;
         }
@@ -85,10 +123,14 @@ static bool save_range(const SaveRange *range, int fd, const char *filename,
 static bool save_to_file(const SaveRange *range, const char *filename,
                          Error **errp)
 {
-    int fd = fdset_open(range->vm, filename, O_WRONLY | O_CREAT | O_TRUNC,
-                        0644, errp);
     bool ok;
+    int fd;
 
+    if (!check_range(range, errp)) {
+        return false;
+    }
+    fd = fdset_open(range->vm, filename, O_WRONLY | O_CREAT | O_TRUNC, 0644,
+                    errp);
     if (fd < 0) {
         return false;
     }
@@ -108,10 +150,9 @@ bool qmp_memsave(QmpContext *ctx, const QmpMemsaveArgs *args, Error **errp)
                         : NULL;
     SaveRange range = {
         .vm = ctx->vm,
+        .cpu = cpu,
         .addr = args->val,
         .size_bytes = args->size,
-        .translate = translate_virtual,
-        .opaque = cpu,
     };
 
     if (!cpu) {
@@ -127,7 +168,6 @@ bool qmp_pmemsave(QmpContext *ctx, const QmpPmemsaveArgs *args, Error **errp)
         .vm = ctx->vm,
         .addr = args->val,
         .size_bytes = args->size,
-        .translate = translate_physical,
     };
 
     return save_to_file(&range, args->filename, errp);

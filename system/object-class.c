@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <json-c/json.h>
 #include "qom/object.h"
+#include "system/globals.h"
 
 const ObjectClass *object_class_by_name(const char *name)
 {
@@ -12,6 +13,17 @@ const ObjectClass *object_class_by_name(const char *name)
         }
     }
     return NULL;
+}
+
+static bool is_class(const char *name)
+{
+    return object_class_by_name(name) || !strcmp(name, "migration");
+}
+
+bool globals_check_unused(VM *vm, Error **errp)
+{
+    globals_warn_unused(vm, is_class);
+    return true;
 }
 
 static const char *get_text(struct json_object *opts, const char *key,

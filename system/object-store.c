@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tree of objects that clients see. Main thread, BQL. */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "system-internal.h"
 
 typedef struct StoreEntry {
@@ -79,22 +80,31 @@ static bool is_folder(const char *path)
     return false;
 }
 
-bool object_store_is_folder(VM *vm, const char *path)
+static bool is_bare_folder(VM *vm, const char *path)
 {
     return is_folder(path) && !entry_by_path(vm->objects, path);
 }
 
-static bool id_well_formed(const char *id)
+const char *object_store_find_folder(VM *vm, const char *path)
 {
-    if (!g_ascii_isalpha(id[0])) {
-        return false;
-    }
-    for (; *id; id++) {
-        if (!g_ascii_isalnum(*id) && !strchr("-._", *id)) {
-            return false;
+    const char *found = NULL;
+    size_t len = strlen(path);
+
+    for (size_t i = 0; len && i < ARRAY_SIZE(folders); i++) {
+        size_t have = strlen(folders[i]);
+        bool fits = path[0] == '/'
+                        ? have == len
+                        : have > len && folders[i][have - len - 1] == '/';
+
+        if (fits && !strcmp(folders[i] + have - len, path) &&
+            is_bare_folder(vm, folders[i])) {
+            if (found) {
+                return NULL; /* not unique */
+            }
+            found = folders[i];
         }
     }
-    return true;
+    return found;
 }
 
 static char *child_path(const char *parent, const char *name)
@@ -126,7 +136,7 @@ bool object_store_add(VM *vm, const char *parent_path, Object *obj,
         error_setg(errp, "there is no object '%s'", parent_path);
         return false;
     }
-    if (obj->id && !id_well_formed(obj->id)) {
+    if (obj->id && !id_wellformed(obj->id)) {
         error_setg(errp, "Parameter 'id' expects an identifier");
         error_append_hint(errp, "Identifiers consist of letters, digits, "
                                 "'-', '.', '_', starting with a letter.\n");
@@ -255,7 +265,7 @@ void object_store_foreach(VM *vm, const char *path,
         size_t len = MAX(slash - folders[i], 1);
 
         if (strlen(path) == len && !strncmp(folders[i], path, len) &&
-            object_store_is_folder(vm, folders[i])) {
+            is_bare_folder(vm, folders[i])) {
             fn(slash + 1, NULL, opaque);
         }
     }

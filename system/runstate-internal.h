@@ -20,6 +20,7 @@ struct RunStateMachine {
 
     /* Requests; a call of runstate_process() is under way for them. */
     bool process_pending;
+    unsigned holds; /* of vm_hold_requests(): only a shutdown goes through */
     bool reset_requested;
     bool powerdown_requested;
     bool stop_requested;

@@ -108,7 +108,7 @@ static void runstate_process(VM *vm, void *opaque)
     if (rs->shutdown_requested) {
         process_shutdown(vm);
     }
-    if (rs->shutdown_announced) {
+    if (rs->shutdown_announced || rs->holds) {
         return;
     }
     if (rs->reset_requested) {
@@ -164,6 +164,19 @@ void runstate_request_stop(VM *vm, RunState state)
     runstate_kick(vm);
 }
 
+void vm_hold_requests(VM *vm)
+{
+    vm->runstate->holds++;
+}
+
+void vm_release_requests(VM *vm)
+{
+    g_assert(vm->runstate->holds);
+    if (--vm->runstate->holds == 0) {
+        runstate_kick(vm);
+    }
+}
+
 void vm_request_reset(VM *vm, ShutdownCause cause)
 {
     if (vm->no_reboot && cause != SHUTDOWN_CAUSE_SUBSYSTEM_RESET) {
@@ -180,7 +193,10 @@ void vm_request_shutdown_code(VM *vm, ShutdownCause cause, int exit_code)
 {
     RunStateMachine *rs = vm->runstate;
 
-    if (!rs->shutdown_requested) {
+    /* The first counts, but -no-shutdown swallows the guest's. */
+    if (!rs->shutdown_requested ||
+        (cause_is_guest(rs->shutdown_cause) && !cause_is_guest(cause) &&
+         !rs->shutdown_announced)) {
         rs->shutdown_requested = true;
         rs->shutdown_cause = cause;
         rs->exit_code = exit_code;

@@ -11,6 +11,7 @@
 #include "qapi/qapi-events-run-state.h"
 #include "system/cpus.h"
 #include "runstate-internal.h"
+#include "trace-events.h"
 
 #define TO(state) BIT(RUN_STATE_##state)
 
@@ -77,6 +78,13 @@ static bool runstate_check(VM *vm, RunState state, Error **errp)
     return true;
 }
 
+static void runstate_enter(VM *vm, RunState state)
+{
+    trace_vm_state_change(RunState_str(vm->runstate->state),
+                          RunState_str(state));
+    vm->runstate->state = state;
+}
+
 bool runstate_set(VM *vm, RunState state, Error **errp)
 {
     if (!runstate_check(vm, state, errp)) {
@@ -88,7 +96,7 @@ bool runstate_set(VM *vm, RunState state, Error **errp)
                    RunState_str(vm->runstate->state), RunState_str(state));
         return false;
     }
-    vm->runstate->state = state;
+    runstate_enter(vm, state);
     return true;
 }
 
@@ -168,7 +176,7 @@ static bool vm_do_start(VM *vm, Error **errp)
     }
     qapi_event_send_resume(&vm->events);
     clock_enable(vm, true);
-    vm->runstate->state = RUN_STATE_RUNNING;
+    runstate_enter(vm, RUN_STATE_RUNNING);
     runstate_notify(vm, true, RUN_STATE_RUNNING);
     return cpus_resume(vm, errp);
 }
@@ -210,7 +218,7 @@ static bool vm_do_stop(VM *vm, RunState state, Error **errp)
     if (!runstate_check(vm, state, errp)) {
         return false;
     }
-    vm->runstate->state = state;
+    runstate_enter(vm, state);
     clock_enable(vm, false);
     ok = cpus_pause(vm, errp);
     runstate_notify(vm, false, state);

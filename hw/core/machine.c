@@ -9,7 +9,7 @@
 #include "chardev/char.h"
 #include "hw/block/drive.h"
 #include "hw/core/boards.h"
-#include "hw/core/device.h"
+#include "hw/core/device-classes.h"
 #include "hw/core/loader.h"
 #include "migration/register.h"
 #include "system/accel.h"
@@ -124,7 +124,13 @@ static void machine_destroy(VM *vm)
     rom_list_free(machine->roms);
     g_ptr_array_free(machine->drives, TRUE);
     g_free(machine->board);
+    g_free(machine->mem_path);
     object_free(&machine->parent);
+}
+
+static void machine_free_with_vm(VM *vm, void *opaque)
+{
+    machine_free(vm);
 }
 
 bool machine_create(VM *vm, struct json_object *opts, Error **errp)
@@ -147,6 +153,7 @@ bool machine_create(VM *vm, struct json_object *opts, Error **errp)
     machine->roms = rom_list_new();
     machine->drives = g_ptr_array_new_with_free_func(drive_free);
     vm->machine = machine;
+    vm_on_free(vm, machine_free_with_vm, NULL);
     if (!machine_set_props(machine, opts, errp)) {
         machine_destroy(vm);
         return false;
@@ -155,46 +162,100 @@ bool machine_create(VM *vm, struct json_object *opts, Error **errp)
     return true;
 }
 
-/* RAM from a backend, or anonymous memory of -m's or the board's size. */
+static bool machine_find_backend(VM *vm, Object **backend, Error **errp)
+{
+    const char *id = vm->machine->memory_backend;
+    uint64_t size_bytes;
+
+    if (vm->machine->mem_path || vm->machine->mem_prealloc) {
+        error_setg(errp, "-mem-path and -mem-prealloc do not go together with "
+                   "-machine memory-backend=ID: set the backend's properties");
+        return false;
+    }
+    *backend = object_by_id(vm, id);
+    if (!*backend || !object_class_is((*backend)->klass, "memory-backend")) {
+        error_setg(errp, "Memory backend '%s' not found", id);
+        return false;
+    }
+    size_bytes = memory_backend_size_bytes(*backend);
+    if (vm->ram_size_bytes && vm->ram_size_bytes != size_bytes) {
+        error_setg(errp, "Machine memory size (-m: %" PRIu64 " bytes) "
+                   "does not match the size of memory backend '%s' (%"
+                   PRIu64 " bytes); leave -m out",
+                   vm->ram_size_bytes, id, size_bytes);
+        return false;
+    }
+    vm->ram_size_bytes = size_bytes;
+    return true;
+}
+
+static bool machine_set_backend_props(const Machine *machine, Object *backend,
+                                      Error **errp)
+{
+    g_autofree char *size =
+        g_strdup_printf("%" PRIu64, backend->vm->ram_size_bytes);
+
+    return object_set_str(backend, "size", size, errp) &&
+           (!machine->mem_path ||
+            object_set_str(backend, "mem-path", machine->mem_path, errp)) &&
+           (!machine->mem_prealloc ||
+            object_set_str(backend, "prealloc", "on", errp));
+}
+
+/* An object of the RAM's name; *@backend stays NULL if there is no RAM. */
+static bool machine_create_backend(VM *vm, Object **backend, Error **errp)
+{
+    const Machine *machine = vm->machine;
+    const MachineClass *klass = machine_get_class(machine);
+    const char *id = klass->default_ram_id;
+    g_autofree char *path = g_strconcat("/objects/", id, NULL);
+    Object *obj;
+
+    if (object_resolve_path(vm, path)) {
+        error_setg(errp, "object's id '%s' is reserved for the default RAM "
+                   "backend, it can't be used for any other purposes", id);
+        error_append_hint(errp, "Take another id, or make it the RAM with "
+                          "-machine memory-backend=%s.\n", id);
+        return false;
+    }
+    if (!vm->ram_size_bytes) {
+        vm->ram_size_bytes = klass->default_ram_bytes;
+    }
+    if (!vm->ram_size_bytes) {
+        return true;
+    }
+    vm->ram_size_bytes = ROUND_UP(vm->ram_size_bytes, TARGET_PAGE_SIZE);
+    obj = object_new(vm, machine->mem_path ? &memory_backend_file_class
+                                           : &memory_backend_ram_class,
+                     id, errp);
+    if (!obj) {
+        return false;
+    }
+    if (!machine_set_backend_props(machine, obj, errp) ||
+        !object_complete(obj, errp) ||
+        !object_store_add(vm, "/objects", obj, errp)) {
+        error_prepend(errp, "RAM '%s': ", id);
+        object_free(obj);
+        return false;
+    }
+    *backend = obj;
+    return true;
+}
+
+/* RAM is a memory backend: a named one, or one of -m's or the board's size. */
 static bool machine_init_ram(VM *vm, Error **errp)
 {
     Machine *machine = vm->machine;
-    const MachineClass *klass = machine_get_class(machine);
+    Object *backend = NULL;
 
-    if (machine->memory_backend) {
-        Object *backend = object_by_id(vm, machine->memory_backend);
-        uint64_t size_bytes;
-
-        if (!backend || !object_class_is(backend->klass, "memory-backend")) {
-            error_setg(errp, "Memory backend '%s' not found",
-                       machine->memory_backend);
-            return false;
-        }
-        size_bytes = memory_backend_size_bytes(backend);
-        if (vm->ram_size_bytes && vm->ram_size_bytes != size_bytes) {
-            error_setg(errp, "Machine memory size (-m: %" PRIu64 " bytes) "
-                       "does not match the size of memory backend '%s' (%"
-                       PRIu64 " bytes); leave -m out",
-                       vm->ram_size_bytes, machine->memory_backend,
-                       size_bytes);
-            return false;
-        }
-        vm->ram_size_bytes = size_bytes;
-        machine->ram = memory_backend_take(backend, NULL, errp);
-    } else {
-        if (!vm->ram_size_bytes) {
-            vm->ram_size_bytes = klass->default_ram_bytes;
-        }
-        if (!vm->ram_size_bytes) {
-            return true;
-        }
-        if (!IS_ALIGNED(vm->ram_size_bytes, TARGET_PAGE_SIZE)) {
-            vm->ram_size_bytes = ROUND_UP(vm->ram_size_bytes,
-                                          TARGET_PAGE_SIZE);
-        }
-        machine->ram = ram_block_new_anon(vm, klass->default_ram_id,
-                                          vm->ram_size_bytes, errp);
+    if (machine->memory_backend ? !machine_find_backend(vm, &backend, errp)
+                                : !machine_create_backend(vm, &backend, errp)) {
+        return false;
     }
+    if (!backend) {
+        return true;
+    }
+    machine->ram = memory_backend_take(backend, NULL, errp);
     if (!machine->ram) {
         return false;
     }
@@ -202,6 +263,12 @@ static bool machine_init_ram(VM *vm, Error **errp)
         madvise(machine->ram->host, machine->ram->max_bytes, MADV_DONTDUMP);
     }
     return true;
+}
+
+/* Before the accelerator goes, which some of them belong to. */
+static void machine_free_devices(VM *vm, void *opaque)
+{
+    device_tree_free(vm);
 }
 
 bool machine_init(VM *vm, Error **errp)
@@ -217,6 +284,7 @@ bool machine_init(VM *vm, Error **errp)
     if (vm->savevm) {
         savevm_set_machine_name(vm, klass->name);
     }
+    vm_on_free(vm, machine_free_devices, NULL);
     return machine_init_ram(vm, errp) && klass->init(vm->machine, errp);
 }
 
@@ -277,4 +345,26 @@ bool machine_add_serial(VM *vm, const char *spec, Error **errp)
 Chardev *machine_serial_chardev(VM *vm, unsigned n)
 {
     return n < MACHINE_MAX_SERIALS ? vm->machine->serials[n] : NULL;
+}
+
+static bool machine_create_serial(Machine *machine, unsigned n, Error **errp)
+{
+    g_autofree char *index = g_strdup_printf("%u", n);
+    const DeviceProp props[] = { { "index", index }, { NULL, NULL } };
+
+    return device_create(machine->parent.vm, &serial_isa_class, props, errp);
+}
+
+bool machine_create_serials(Machine *machine, unsigned ports, Error **errp)
+{
+    if (!machine->serial_count) {
+        return machine->parent.vm->nodefaults ||
+               machine_create_serial(machine, 0, errp);
+    }
+    for (unsigned n = 0; n < MIN(ports, machine->serial_count); n++) {
+        if (machine->serials[n] && !machine_create_serial(machine, n, errp)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -88,31 +88,42 @@ bool qmp_qom_list_types(QmpContext *ctx, const QmpQomListTypesArgs *args,
 
 /* --- The tree ----------------------------------------------------------- */
 
-/*
- * Finds what @path means: an object, or NULL and a folder in *@folder (GLib
- * memory). False and DeviceNotFound if it is neither.
- */
-static bool resolve(VM *vm, const char *path, Object **obj, char **folder,
-                    Error **errp)
+/* Without slashes at its end, the root's aside. */
+static char *trim_path(const char *path)
 {
-    g_autofree char *absolute = NULL;
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return g_strndup(path, len);
+}
+
+/*
+ * Finds what @path means: an object, else NULL and a folder in *@folder.
+ * False and DeviceNotFound if it is neither.
+ */
+static bool resolve(VM *vm, const char *path, Object **obj,
+                    const char **folder, Error **errp)
+{
+    g_autofree char *trimmed = trim_path(path);
 
     *folder = NULL;
-    *obj = object_resolve_path(vm, path);
-    if (!*obj && !strcmp(path, "/machine") && vm->machine) {
-        *obj = &vm->machine->parent;
-    }
+    *obj = object_resolve_path(vm, trimmed);
     if (*obj) {
         return true;
     }
-    absolute = path[0] == '/' ? g_strdup(path) : g_strconcat("/", path, NULL);
-    if (object_store_is_folder(vm, absolute)) {
-        *folder = g_steal_pointer(&absolute);
-        return true;
+    *folder = object_store_find_folder(vm, trimmed);
+    if (!*folder) {
+        error_set(errp, QAPI_ERROR_CLASS_DEVICENOTFOUND,
+                  "Device '%s' not found", path);
+        return false;
     }
-    error_set(errp, QAPI_ERROR_CLASS_DEVICENOTFOUND, "Device '%s' not found",
-              path);
-    return false;
+    if (vm->machine && !strcmp(*folder, "/machine")) {
+        *obj = &vm->machine->parent;
+        *folder = NULL;
+    }
+    return true;
 }
 
 static const char *property_type_name(const Property *prop)
@@ -198,10 +209,14 @@ bool qmp_qom_list(QmpContext *ctx, const QmpQomListArgs *args,
                   ObjectPropertyInfoList **ret, Error **errp)
 {
     PropertyQuery query = {.vm = ctx->vm, .tail = ret};
-    g_autofree char *folder = NULL;
+    const char *folder;
     g_autofree char *path = NULL;
     Object *obj;
 
+    if (!args->path[0]) {
+        error_setg(errp, "Path '' is ambiguous");
+        return false;
+    }
     if (!resolve(ctx->vm, args->path, &obj, &folder, errp)) {
         return false;
     }
@@ -230,7 +245,7 @@ struct json_object *qmp_qom_get(QmpContext *ctx, const QmpQomGetArgs *args,
                                 Error **errp)
 {
     PropertyQuery query = {.vm = ctx->vm, .want = args->property};
-    g_autofree char *folder = NULL;
+    const char *folder;
     g_autofree char *path = NULL;
     struct json_object *value;
     Object *obj;

@@ -106,8 +106,7 @@ static bool microvm_init(Machine *machine, Error **errp)
     if (rtc && !microvm_create_rtc(machine, errp)) {
         return false;
     }
-    return !mvm->isa_serial ||
-           device_create(vm, &serial_isa_class, NULL, errp) != NULL;
+    return !mvm->isa_serial || machine_create_serials(machine, 1, errp);
 }
 
 static const Property microvm_props[] = {

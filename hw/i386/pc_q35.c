@@ -87,7 +87,7 @@ static bool q35_create_legacy(Machine *machine, Error **errp)
         return false;
     }
     container_of(dev, PCSpeaker, dev)->pit = x86_board(machine)->pit;
-    if (!device_create(vm, &serial_isa_class, NULL, errp)) {
+    if (!machine_create_serials(machine, MACHINE_MAX_SERIALS, errp)) {
         return false;
     }
     dev = device_create(vm, &i8042_class, NULL, errp);
@@ -167,7 +167,6 @@ static const GlobalProp q35_compat_8_2[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
         .default_ram_id = "pc.ram",                                            \
         .default_cpu_type = "max",                                             \
         .compat_props = (_compat),                                             \
-        .default_devices = true,                                               \
         .init = q35_init,                                                      \
         .done = x86_machine_done,                                              \
     }

@@ -115,8 +115,11 @@ Object *object_by_id(VM *vm, const char *id);
 /* Where @obj is, GLib memory; NULL if it is in no store. */
 char *object_get_path(const Object *obj);
 
-/* Whether @path is a folder without an object of its own, as "/objects". */
-bool object_store_is_folder(VM *vm, const char *path);
+/*
+ * The absolute path of the folder without an object that an absolute or
+ * unique partial path means, NULL if none.
+ */
+const char *object_store_find_folder(VM *vm, const char *path);
 
 /* NULL if no object has this absolute or unique partial path. */
 Object *object_resolve_path(VM *vm, const char *path);

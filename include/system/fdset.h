@@ -28,8 +28,10 @@ void fd_table_set_pending(FdTable *table, int fd);
 int fd_table_take_pending(FdTable *table, Error **errp);
 
 /*
- * The descriptor that a migration URI's `fd:NAME` means: a number is an
- * inherited descriptor, else a name in @table (which may be NULL).
+ * The descriptor that a migration URI's `fd:NAME` means. With @table: the one
+ * of that name, nothing else, since any other belongs to somebody. Without
+ * (command line): the number of one above stderr that the parent left open.
+ * -1 and an error if there is none.
  */
 int fd_resolve(FdTable *table, const char *name, Error **errp);
 

@@ -32,7 +32,13 @@ typedef bool (*GlobalPropFn)(const GlobalProp *prop, void *opaque,
 bool globals_apply(VM *vm, const char *driver, GlobalPropFn fn, void *opaque,
                    Error **errp);
 
-/* Error that names the first -global nothing used. */
+/*
+ * Warns of each -global that nothing used, in other words where @is_class
+ * does not know its driver. Once the machine is built.
+ */
+void globals_warn_unused(VM *vm, bool (*is_class)(const char *name));
+
+/* The same by object_class_table; true. */
 bool globals_check_unused(VM *vm, Error **errp);
 
 #endif

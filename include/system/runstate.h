@@ -50,6 +50,14 @@ void vm_request_reset(VM *vm, ShutdownCause cause);
 void vm_request_shutdown(VM *vm, ShutdownCause cause);
 void vm_request_powerdown(VM *vm);
 
+/*
+ * While devices are being saved or loaded in pieces, a reset and a press of
+ * the power button wait; the last release lets them happen. The guest must be
+ * stopped. Nests. BQL.
+ */
+void vm_hold_requests(VM *vm);
+void vm_release_requests(VM *vm);
+
 /* As vm_request_shutdown(), with the exit status of the process. */
 void vm_request_shutdown_code(VM *vm, ShutdownCause cause, int exit_code);
 

@@ -70,9 +70,12 @@ struct VM {
 VM *vm_new(GMainContext *context);
 
 /*
- * Runs the vm_on_free() handlers, last registered first, then frees what
- * vm_new() made. The vCPUs must be stopped and both migration sides at rest
- * (migration_shutdown()). Main thread, BQL not held.
+ * Takes all of it down; the only place that says in which order. First the
+ * vm_on_free() handlers, last registered first, which undoes the build:
+ * vCPUs (cpus_create()), devices (machine_init()), the accelerator
+ * (accel_select()), the machine (machine_create()). Then what vm_new() made.
+ * Both migration sides must be at rest (migration_shutdown()) and monitors
+ * gone. Main thread, BQL not held.
  */
 void vm_free(VM *vm);
 

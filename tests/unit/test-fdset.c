@@ -60,18 +60,33 @@ static void test_names(void)
 
 static void test_numbers(void)
 {
+    static const char *const never[] = {"0", "1", "2", "99999999999", "-1"};
+    FdTable *table = fd_table_new();
     int fd = new_fd(O_RDWR);
     g_autofree char *text = g_strdup_printf("%d", fd);
+    g_autofree char *lost = g_strdup_printf(
+        "File descriptor named '%d' has not been found", fd);
     Error *err = NULL;
 
+    /* One of our own making. */
+    g_assert_cmpint(fd_resolve(NULL, text, &err), ==, -1);
+    error_free(g_steal_pointer(&err));
+    g_assert_cmpint(fcntl(fd, F_SETFD, 0), ==, 0);
     g_assert_cmpint(fd_resolve(NULL, text, NULL), ==, fd);
+    /* A client's numbers mean nothing. */
+    g_assert_cmpint(fd_resolve(table, text, &err), ==, -1);
+    assert_text(g_steal_pointer(&err), lost);
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
+        g_assert_cmpint(fd_resolve(NULL, never[i], &err), ==, -1);
+        error_free(g_steal_pointer(&err));
+    }
+    fd_table_free(table);
     close(fd);
     g_assert_cmpint(fd_resolve(NULL, text, &err), ==, -1);
     error_free(g_steal_pointer(&err));
-    g_assert_cmpint(fd_resolve(NULL, "99999999999", &err), ==, -1);
-    error_free(g_steal_pointer(&err));
     g_assert_cmpint(fd_resolve(NULL, "name", &err), ==, -1);
-    assert_text(err, "File descriptor named 'name' not found");
+    assert_text(err, "'name' is not the number of an inherited file "
+                     "descriptor");
 }
 
 static void test_pending(void)

@@ -45,19 +45,30 @@ static void test_failure(void)
     vm_free(vm);
 }
 
+static bool is_other(const char *name)
+{
+    return !strcmp(name, "other");
+}
+
 static void test_unused(void)
 {
     VM *vm = vm_new(NULL);
     g_autoptr(GString) got = g_string_new(NULL);
-    g_autoptr(Error) err = NULL;
 
-    globals_add_compat(vm, compat);
-    g_assert_true(globals_check_unused(vm, NULL));
-    globals_add_user(vm, "dev", "speed", "7");
-    globals_add_user(vm, "dve", "speed", "8");
-    g_assert_true(globals_apply(vm, "dev", collect, got, NULL));
-    g_assert_false(globals_check_unused(vm, &err));
-    g_assert_nonnull(strstr(error_get_pretty(err), "dve.speed=8"));
+    if (g_test_subprocess()) {
+        globals_add_compat(vm, compat);
+        globals_add_user(vm, "dev", "speed", "7");
+        globals_add_user(vm, "dve", "speed", "8");
+        globals_add_user(vm, "other", "speed", "9");
+        g_assert_true(globals_apply(vm, "dev", collect, got, NULL));
+        globals_warn_unused(vm, is_other);
+    } else {
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stderr("*global dve.speed has invalid class name*"
+                                  "global other.speed=9 not used*");
+        g_test_trap_assert_stderr_unmatched("*global dev*");
+    }
     vm_free(vm);
 }
 

@@ -110,13 +110,16 @@ static void test_memfd(void)
     g_assert_false(block->shared);
     g_assert_cmpint(fcntl(block->fd, F_GET_SEALS) & F_SEAL_SHRINK, ==, 0);
 
+    add_ok(vm, "{'qom-type': 'memory-backend-memfd', 'id': 'u',"
+               " 'size': 4096, 'hugetlbsize': 2097152}");
+    g_assert_cmpuint(take(vm, "u")->page_size_bytes, ==, 4096);
     add_fails(vm, "{'qom-type': 'memory-backend-memfd', 'id': 'h',"
-                  " 'size': 2097152, 'hugetlbsize': 2097152}",
-              "hugetlb=on");
+                  " 'size': 2097152, 'hugetlbsize': 3000000}",
+              "Hugepage size must be a power of 2");
     add_fails(vm, "{'qom-type': 'memory-backend-memfd', 'id': 'h',"
                   " 'size': 2097152, 'hugetlb': true,"
                   " 'hugetlbsize': 3000000}",
-              "power of two");
+              "Hugepage size must be a power of 2");
     vm_free(vm);
 }
 
@@ -218,6 +221,9 @@ static void test_bad(void)
               "{'qom-type': 'memory-backend-ram', 'id': 'm',"
               " 'size': 9223372036854771712}",
               "cannot map");
+    add_fails(vm, "{'qom-type': 'memory-backend-ram', 'id': 'm',"
+                  " 'size': 4096, 'prealloc': true, 'reserve': false}",
+              "'prealloc=on' and 'reserve=off' are incompatible");
     add_fails(vm, "{'qom-type': 'memory-backend', 'id': 'm', 'size': 4096}",
               "invalid object type");
     add_fails(vm, "{'qom-type': 'nope', 'id': 'm', 'size': 4096}",

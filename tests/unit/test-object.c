@@ -242,6 +242,14 @@ static void test_store(void)
     path = object_get_path(&anon->parent);
     g_assert_cmpstr(path, ==, "/machine/unattached/device[0]");
 
+    g_assert_cmpstr(object_store_find_folder(vm, "machine"), ==, "/machine");
+    g_assert_cmpstr(object_store_find_folder(vm, "peripheral-anon"), ==,
+                    "/machine/peripheral-anon");
+    g_assert_cmpstr(object_store_find_folder(vm, "/"), ==, "/");
+    g_assert_null(object_store_find_folder(vm, ""));
+    g_assert_null(object_store_find_folder(vm, "anon"));
+    g_assert_null(object_store_find_folder(vm, "/peripheral"));
+
     object_store_foreach(vm, "/", collect, names);
     object_store_foreach(vm, "/machine", collect, names);
     object_store_foreach(vm, "/objects", collect, names);

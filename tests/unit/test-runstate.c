@@ -186,6 +186,26 @@ static void test_policies(void)
     finish(&log);
 }
 
+/* A quit that comes while the guest's own shutdown waits is not lost. */
+static void test_quit_beats_guest(void)
+{
+    Log log;
+    int code = -1;
+
+    start(&log, 1);
+    log.vm->no_shutdown = true;
+    g_assert_true(vm_start(log.vm, NULL));
+    g_string_truncate(log.text, 0);
+    vm_request_shutdown(log.vm, SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+    vm_request_shutdown_code(log.vm, SHUTDOWN_CAUSE_HOST_SIGNAL, 4);
+    vm_request_shutdown(log.vm, SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+    loop_until_log(&log);
+    expect(&log, "SHUTDOWN:host-signal ");
+    g_assert_true(vm_shutdown_requested(log.vm, &code));
+    g_assert_cmpint(code, ==, 4);
+    finish(&log);
+}
+
 /* A device model in a vCPU thread stops the VM, as for an I/O error. */
 static bool guest_stops(CPUState *cpu, Error **errp)
 {
@@ -277,6 +297,7 @@ int main(int argc, char **argv)
     g_test_add_func("/runstate/set", test_set);
     g_test_add_func("/runstate/requests", test_requests);
     g_test_add_func("/runstate/policies", test_policies);
+    g_test_add_func("/runstate/quit-beats-guest", test_quit_beats_guest);
     g_test_add_func("/runstate/stop-from-vcpu", test_stop_from_vcpu);
     g_test_add_func("/runstate/guest-failure", test_guest_failure);
     g_test_add_func("/runstate/concurrent", test_concurrent);

@@ -39,7 +39,6 @@ typedef struct MachineClass {
     const char *default_ram_id;     /* RAM block's name without a backend */
     const char *default_cpu_type;   /* NULL: no CPU */
     const GlobalProp *compat_props; /* newest first table, or NULL */
-    bool default_devices;           /* serial0 etc. without -nodefaults */
 
     /*
      * RAM (machine->ram), vm->accel and vm->smp_cpus are there: create CPUs,
@@ -57,6 +56,9 @@ struct Machine {
     Object parent;
     struct RAMBlock *ram;        /* NULL where ram_size_bytes is 0 */
     char *memory_backend;        /* property "memory-backend" */
+    /* Of the RAM's backend where the property names none; -mem-path ... */
+    char *mem_path;              /* a file or folder, or NULL */
+    bool mem_prealloc;
     MachineBoot boot;
     bool usb, graphics;          /* accepted properties of q35/microvm */
     bool dump_guest_core;        /* RAM shows in core dumps of the process */
@@ -85,7 +87,8 @@ const MachineClass *machine_get_class(const Machine *machine);
  * Builds the machine in three steps, BQL held: machine_create() makes the
  * object from -machine's options (keyval object with "type"), so that later
  * options can refer to it; machine_init() makes RAM, CPUs and devices;
- * machine_done() loads and resets.
+ * machine_done() loads and resets. What they made goes with the VM;
+ * machine_free() is for who wants it gone earlier.
  */
 bool machine_create(VM *vm, struct json_object *opts, Error **errp);
 bool machine_init(VM *vm, Error **errp);
@@ -100,5 +103,12 @@ bool machine_add_serial(VM *vm, const char *spec, Error **errp);
 
 /* Serial chardev number @n given with -serial, NULL for none. */
 struct Chardev *machine_serial_chardev(VM *vm, unsigned n);
+
+/*
+ * The board's serial ports, in order: one for each -serial but "none", up to
+ * @ports; without any -serial the first, unless vm->nodefaults. Called from
+ * the board's init.
+ */
+bool machine_create_serials(Machine *machine, unsigned ports, Error **errp);
 
 #endif
