@@ -10,6 +10,11 @@
 /* Elements copied at a time after a partial write. */
 #define WRITEV_WINDOW 128
 
+#ifndef TSAN_SOURCE_USED /* include/qemu/tsan.h */
+#define TSAN_SOURCE_USED(source)
+#define TSAN_SOURCE_FINALIZE(source)
+#endif
+
 void qio_channel_init(QIOChannel *ioc, const QIOChannelOps *ops,
                       unsigned features, const char *name)
 {
@@ -350,13 +355,19 @@ static GIOCondition channel_source_ready(ChannelSource *cs)
 
 static gboolean channel_source_prepare(GSource *source, int *timeout_ms)
 {
+    bool ready = !((ChannelSource *)source)->io_tag;
+
     *timeout_ms = -1;
-    return !((ChannelSource *)source)->io_tag;
+    TSAN_SOURCE_USED(source);
+    return ready;
 }
 
 static gboolean channel_source_check(GSource *source)
 {
-    return channel_source_ready((ChannelSource *)source) != 0;
+    bool ready = channel_source_ready((ChannelSource *)source) != 0;
+
+    TSAN_SOURCE_USED(source);
+    return ready;
 }
 
 static gboolean channel_source_dispatch(GSource *source, GSourceFunc callback,
@@ -364,12 +375,16 @@ static gboolean channel_source_dispatch(GSource *source, GSourceFunc callback,
 {
     ChannelSource *cs = (ChannelSource *)source;
     QIOChannelWatchFn fn = (QIOChannelWatchFn)(void (*)(void))callback;
+    QIOChannel *ioc = cs->ioc;
+    GIOCondition ready = channel_source_ready(cs);
 
-    return fn(cs->ioc, channel_source_ready(cs), opaque);
+    TSAN_SOURCE_USED(source);
+    return fn(ioc, ready, opaque);
 }
 
 static void channel_source_finalize(GSource *source)
 {
+    TSAN_SOURCE_FINALIZE(source);
     qio_channel_unref(((ChannelSource *)source)->ioc);
 }
 
@@ -398,8 +413,8 @@ GSource *qio_channel_add_watch(QIOChannel *ioc, GIOCondition condition,
     if (wake_fd >= 0) {
         cs->wake_tag = g_source_add_unix_fd(source, wake_fd, G_IO_IN);
     }
-    g_source_set_callback(source, (GSourceFunc)(void (*)(void))fn, opaque,
-                          NULL);
+    (g_source_set_callback)(source, (GSourceFunc)(void (*)(void))fn, opaque,
+                            NULL);
     g_source_attach(source, context);
     return source;
 }

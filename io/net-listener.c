@@ -351,7 +351,8 @@ static QIOChannel *listener_accept(QIONetListener *l, int fd, Error **errp)
 static void listener_attach(QIONetListener *l, GSource *source, GSourceFunc fn)
 {
     qatomic_fetch_add(&l->ref, 1);
-    g_source_set_callback(source, fn, l, listener_unref);
+    /* Of either type. */
+    (g_source_set_callback)(source, fn, l, listener_unref);
     g_source_attach(source, l->context);
 }
 

@@ -16,6 +16,7 @@
 #include "system/clock.h"
 #include "system/cpus.h"
 #include "system/runstate.h"
+#include "trace-events.h"
 
 /* After a failure, for the source to read our verdict and hang up. */
 #define DRAIN_MS 500
@@ -126,10 +127,28 @@ static void *incoming_thread(void *opaque)
 
 /* --- The end -------------------------------------------------------------- */
 
+/* Any thread. */
+static void incoming_shutdown_channel(MigrationIncomingState *mis)
+{
+    g_mutex_lock(&mis->file_lock);
+    if (mis->channel) {
+        qio_channel_shutdown(mis->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+    }
+    g_mutex_unlock(&mis->file_lock);
+}
+
+static void incoming_yank(void *opaque)
+{
+    incoming_shutdown_channel(opaque);
+}
+
 static void incoming_release(MigrationIncomingState *mis)
 {
     QIOChannel *ioc;
 
+    yank_unregister_function(mis->vm, &migration_yank_instance, incoming_yank,
+                             mis);
+    yank_unregister_instance(mis->vm, &migration_yank_instance);
     g_mutex_lock(&mis->rp_mutex);
     if (mis->to_src) {
         qemu_fclose(mis->to_src, NULL);
@@ -170,9 +189,9 @@ static bool start_guest(VM *vm, bool has_state, RunState state, Error **errp)
                          : runstate_set(vm, RUN_STATE_PAUSED, errp);
 }
 
-static void incoming_cleanup(VM *vm, void *opaque)
+static void incoming_finish(MigrationIncomingState *mis)
 {
-    MigrationIncomingState *mis = opaque;
+    VM *vm = mis->vm;
     RunState state = RUN_STATE_RUNNING;
     bool has_state, moved;
     Error *err = NULL;
@@ -197,6 +216,13 @@ static void incoming_cleanup(VM *vm, void *opaque)
     g_assert(moved);
 }
 
+static void incoming_cleanup(VM *vm, void *opaque)
+{
+    incoming_finish(opaque);
+    trace_migration_incoming_end(vm->incoming->loaded);
+    vm_release_requests(vm);
+}
+
 bool migration_incoming_idle(MigrationIncomingState *mis)
 {
     return !mis->thread && !mis->listener;
@@ -208,13 +234,10 @@ void migration_incoming_abort(MigrationIncomingState *mis)
     if (mis->listener) {
         qio_net_listener_free(mis->listener);
         mis->listener = NULL;
+        yank_unregister_instance(mis->vm, &migration_yank_instance);
         migration_advance(&mis->machine, MIGRATION_EV_FAIL, NULL);
     }
-    g_mutex_lock(&mis->file_lock);
-    if (mis->channel) {
-        qio_channel_shutdown(mis->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
-    }
-    g_mutex_unlock(&mis->file_lock);
+    incoming_shutdown_channel(mis);
 }
 
 /* --- The start ------------------------------------------------------------ */
@@ -223,10 +246,33 @@ static void incoming_begin(MigrationIncomingState *mis)
 {
     bool moved;
 
+    moved = yank_register_instance(mis->vm, &migration_yank_instance, NULL);
+    g_assert(moved); /* nothing leaves while a guest is to come */
     mis->started = true;
     mis->config = *migration_options_config(mis->vm->migration->options);
     moved = migration_advance(&mis->machine, MIGRATION_EV_START, NULL);
     g_assert(moved);
+}
+
+/* The peer may let us wait for ever: not with the BQL. */
+static void incoming_wait_begin(void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+
+    mis->bql_lent = bql_locked(mis->vm);
+    if (mis->bql_lent) {
+        bql_unlock(mis->vm);
+    }
+}
+
+static void incoming_wait_end(void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+
+    if (mis->bql_lent) {
+        mis->bql_lent = false;
+        bql_lock(mis->vm);
+    }
 }
 
 static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
@@ -239,6 +285,13 @@ static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
     mis->channel = qio_channel_ref(ioc);
     g_mutex_unlock(&mis->file_lock);
     mis->from_src = qemu_file_new_input(ioc);
+    qemu_file_set_wait_hooks(mis->from_src, incoming_wait_begin,
+                             incoming_wait_end, mis);
+    yank_register_function(mis->vm, &migration_yank_instance, incoming_yank,
+                           mis);
+    trace_migration_incoming_start(ioc->name);
+    /* Devices are half loaded at times when others get the BQL. */
+    vm_hold_requests(mis->vm);
     moved = migration_advance(&mis->machine, MIGRATION_EV_CONNECTED, NULL);
     g_assert(moved);
     mis->thread = qemu_thread_create("mig/dst/load", incoming_thread, mis);

@@ -8,6 +8,10 @@
 
 #include "migration/channel.h"
 #include "migration/migration.h"
+#include "system/yank.h"
+
+/* What both sides' channels are registered under; either side, one at a time. */
+extern const YankInstance migration_yank_instance;
 
 /* --- migration.c: the source; main loop, BQL held ------------------------ */
 
@@ -27,6 +31,8 @@ bool migration_source_allowed(MigrationState *s, Error **errp);
 void migration_source_cancel(MigrationState *s);
 /* vm_invoke() callback: the thread has ended, move on to the final status. */
 void migration_source_cleanup(VM *vm, void *opaque);
+/* migration_fail(), the error telling the phase. Any thread. */
+void migration_fail_in_phase(MigrationState *s, Error *err);
 /* Makes all I/O on the channel end. Any thread. */
 void migration_source_shutdown_channel(MigrationState *s);
 

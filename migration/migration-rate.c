@@ -32,6 +32,20 @@ static uint64_t threshold(double bandwidth, uint64_t downtime_limit_ms)
     return bytes >= (double)INT64_MAX ? INT64_MAX : (uint64_t)bytes;
 }
 
+/* What the time since the slice began did not pay for. */
+static uint64_t debt(const MigrationRateLimit *rate, int64_t elapsed_ms,
+                     uint64_t sent_bytes)
+{
+    uint64_t used = rate->debt_bytes + sent_bytes - rate->slice_start_bytes;
+    double paid = (double)rate->slice_limit_bytes * (double)elapsed_ms /
+                  MIGRATION_SLICE_MS;
+
+    if (!rate->slice_limit_bytes || (double)used <= paid) {
+        return 0;
+    }
+    return used - (uint64_t)paid;
+}
+
 bool migration_rate_slice(MigrationRateLimit *rate, int64_t now_ms,
                           uint64_t sent_bytes,
                           const MigrationLiveParams *params)
@@ -49,6 +63,7 @@ bool migration_rate_slice(MigrationRateLimit *rate, int64_t now_ms,
     expected = available ? (double)available / 1000.0 : rate->bandwidth;
     rate->threshold_bytes =
         threshold(expected, qatomic_read_relaxed(&params->downtime_limit_ms));
+    rate->debt_bytes = debt(rate, elapsed_ms, sent_bytes);
     rate->slice_limit_bytes =
         slice_limit(qatomic_read_relaxed(&params->max_bandwidth_bytes));
     rate->slice_start_ms = now_ms;
@@ -56,11 +71,15 @@ bool migration_rate_slice(MigrationRateLimit *rate, int64_t now_ms,
     return true;
 }
 
-bool migration_rate_used_up(const MigrationRateLimit *rate,
-                            uint64_t sent_bytes)
+uint64_t migration_rate_left(const MigrationRateLimit *rate,
+                             uint64_t sent_bytes)
 {
-    return rate->slice_limit_bytes &&
-           sent_bytes - rate->slice_start_bytes >= rate->slice_limit_bytes;
+    uint64_t used = rate->debt_bytes + sent_bytes - rate->slice_start_bytes;
+
+    if (!rate->slice_limit_bytes) {
+        return UINT64_MAX;
+    }
+    return used < rate->slice_limit_bytes ? rate->slice_limit_bytes - used : 0;
 }
 
 int64_t migration_rate_wait_ms(const MigrationRateLimit *rate, int64_t now_ms,
@@ -68,7 +87,7 @@ int64_t migration_rate_wait_ms(const MigrationRateLimit *rate, int64_t now_ms,
 {
     int64_t left_ms = rate->slice_start_ms + MIGRATION_SLICE_MS - now_ms;
 
-    if (!migration_rate_used_up(rate, sent_bytes) || left_ms <= 0) {
+    if (migration_rate_left(rate, sent_bytes) || left_ms <= 0) {
         return 0;
     }
     return MIN(left_ms, MIGRATION_SLICE_MS);

@@ -16,6 +16,7 @@ typedef struct MigrationRateLimit {
     int64_t slice_start_ms;
     uint64_t slice_start_bytes;
     uint64_t slice_limit_bytes; /* 0: none */
+    uint64_t debt_bytes; /* sent beyond the limit before this slice */
     /* What can be sent within the downtime limit; 0 before a measurement. */
     uint64_t threshold_bytes;
     double bandwidth; /* bytes per ms over the last slice */
@@ -38,9 +39,9 @@ bool migration_rate_slice(MigrationRateLimit *rate, int64_t now_ms,
                           uint64_t sent_bytes,
                           const MigrationLiveParams *params);
 
-/* Whether the budget of this slice is used up. */
-bool migration_rate_used_up(const MigrationRateLimit *rate,
-                            uint64_t sent_bytes);
+/* What this slice still has room for; UINT64_MAX without a limit. */
+uint64_t migration_rate_left(const MigrationRateLimit *rate,
+                             uint64_t sent_bytes);
 
 /* How long to wait until the next slice, 0 if the budget is not used up. */
 int64_t migration_rate_wait_ms(const MigrationRateLimit *rate, int64_t now_ms,

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 
 #include "migration/migration-state.h"
+#include "trace-events.h"
 
 #define SRC MIGRATION_SIDE_SOURCE
 #define DST MIGRATION_SIDE_DESTINATION
@@ -116,6 +117,10 @@ bool migration_advance(MigrationMachine *m, MigrationEvent event, Error **errp)
                    MigrationEvent_str(event), MigrationStatus_str(from));
         return false;
     }
+    trace_migration_state(m->side == MIGRATION_SIDE_SOURCE ? "source"
+                                                           : "destination",
+                          MigrationEvent_str(event), MigrationStatus_str(from),
+                          MigrationStatus_str(edge->to));
     if (m->on_change) {
         m->on_change(m->opaque, edge->to);
     }

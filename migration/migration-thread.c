@@ -13,6 +13,7 @@
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/runstate.h"
+#include "trace-events.h"
 
 /* The destination's reason is waited for this long after a write failed. */
 #define REFUSAL_WAIT_MS 1000
@@ -20,11 +21,12 @@
 #define SET(field, value) qatomic_set_relaxed(&(field), (value))
 #define GET(field) qatomic_read_relaxed(&(field))
 
-bool migration_rate_exceeded(MigrationState *s)
+uint64_t migration_rate_left_bytes(MigrationState *s)
 {
-    return migration_should_stop(s) ||
-           migration_rate_used_up(s->rate_limit,
-                                  qemu_file_transferred(s->to_dst));
+    return migration_should_stop(s)
+               ? 0
+               : migration_rate_left(s->rate_limit,
+                                     qemu_file_transferred(s->to_dst));
 }
 
 static void update_bytes(MigrationState *s)
@@ -97,6 +99,23 @@ static void update_slice(MigrationState *s, uint64_t *pages_before,
     *before_ms = now_ms;
 }
 
+static MigrationDecision decide_on(MigrationState *s, uint64_t pending_bytes,
+                                   bool exact)
+{
+    static const char *const names[] = {
+        [MIGRATION_GO_ON] = "go on",
+        [MIGRATION_ASK_EXACT] = "count again",
+        [MIGRATION_SWITCH_OVER] = "switch over",
+    };
+    MigrationDecision decision =
+        migration_rate_decide(s->rate_limit, pending_bytes, exact);
+
+    trace_migration_rate_decision(names[decision], pending_bytes,
+                                  s->rate_limit->threshold_bytes,
+                                  s->rate_limit->bandwidth);
+    return decision;
+}
+
 /* Counts what is left; exactly where the estimate is low enough. */
 static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
 {
@@ -105,8 +124,7 @@ static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
     if (!savevm_pending(s, false, &pending, errp)) {
         return false;
     }
-    *decision = migration_rate_decide(s->rate_limit, pending.precopy_bytes,
-                                      false);
+    *decision = decide_on(s, pending.precopy_bytes, false);
     if (*decision != MIGRATION_ASK_EXACT) {
         return true;
     }
@@ -114,8 +132,7 @@ static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
     if (!savevm_pending(s, true, &pending, errp)) {
         return false;
     }
-    *decision = migration_rate_decide(s->rate_limit, pending.precopy_bytes,
-                                      true);
+    *decision = decide_on(s, pending.precopy_bytes, true);
     return true;
 }
 
@@ -175,6 +192,11 @@ static bool switchover_locked(MigrationState *s, Error **errp)
         return false;
     }
     s->vm_was_stopped_by_us = true;
+    trace_migration_switchover(RunState_str(s->old_runstate),
+                               GET(s->counters.remaining_pages));
+    /* The BQL is let go of in the middle of what follows. */
+    vm_hold_requests(s->vm);
+    s->holds_requests = true;
     return migration_advance(&s->machine, MIGRATION_EV_SWITCHOVER, errp);
 }
 
@@ -239,8 +261,7 @@ static const MigrationPhase phases[] = {
  * taken the guest over, no error at the end of the stream may restart it
  * here. True: it has.
  */
-static bool fail_in_phase(MigrationState *s, const MigrationPhase *phase,
-                          Error *err)
+static bool phase_failed(MigrationState *s, Error *err)
 {
     Error *refusal = NULL;
 
@@ -256,8 +277,7 @@ static bool fail_in_phase(MigrationState *s, const MigrationPhase *phase,
             error_free(refusal);
         }
     }
-    error_prepend(&err, "%s: ", phase->name);
-    migration_fail(s, err);
+    migration_fail_in_phase(s, err);
     return false;
 }
 
@@ -270,8 +290,12 @@ void *migration_thread(void *opaque)
     for (size_t i = 0; ok && i < ARRAY_SIZE(phases); i++) {
         Error *err = NULL;
 
+        qatomic_set(&s->phase, phases[i].name);
+        trace_migration_phase_begin(phases[i].name);
         ok = phases[i].run(s, &err);
-        if (!ok && fail_in_phase(s, &phases[i], err)) {
+        trace_migration_phase_end(phases[i].name, ok,
+                                  qemu_file_transferred(s->to_dst));
+        if (!ok && phase_failed(s, err)) {
             ok = true;
             break;
         }

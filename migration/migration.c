@@ -14,6 +14,11 @@
 #include "qemu/thread.h"
 #include "system/clock.h"
 #include "system/runstate.h"
+#include "trace-events.h"
+
+const YankInstance migration_yank_instance = {
+    .type = YANK_INSTANCE_TYPE_MIGRATION,
+};
 
 /* --- Status and errors, any thread ---------------------------------------- */
 
@@ -53,6 +58,16 @@ void migration_fail(MigrationState *s, Error *err)
     g_mutex_unlock(&s->machine.lock);
 }
 
+void migration_fail_in_phase(MigrationState *s, Error *err)
+{
+    const char *phase = qatomic_read(&s->phase);
+
+    if (phase) {
+        error_prepend(&err, "%s: ", phase);
+    }
+    migration_fail(s, err);
+}
+
 bool migration_should_stop(MigrationState *s)
 {
     return qatomic_read(&s->error) ||
@@ -66,6 +81,11 @@ void migration_source_shutdown_channel(MigrationState *s)
         qio_channel_shutdown(s->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
     }
     g_mutex_unlock(&s->file_lock);
+}
+
+static void source_yank(void *opaque)
+{
+    migration_source_shutdown_channel(opaque);
 }
 
 /* --- The end -------------------------------------------------------------- */
@@ -97,11 +117,15 @@ static void release_channel(MigrationState *s)
 {
     QIOChannel *ioc;
 
+    yank_unregister_function(s->vm, &migration_yank_instance, source_yank, s);
+    yank_unregister_instance(s->vm, &migration_yank_instance);
     /* A success closed the channel, or the destination has what it needs. */
     migration_source_shutdown_channel(s);
     return_path_free(s->return_path);
     s->return_path = NULL;
     if (s->to_dst) {
+        /* Whoever gets here keeps the BQL; the channel cannot block now. */
+        qemu_file_set_wait_hooks(s->to_dst, NULL, NULL, NULL);
         qemu_fclose(s->to_dst, NULL);
         s->to_dst = NULL;
     }
@@ -139,16 +163,26 @@ static void move_to_end(MigrationState *s)
 void migration_source_cleanup(VM *vm, void *opaque)
 {
     MigrationState *s = opaque;
+    bool had_thread = s->thread != NULL;
 
-    if (s->thread) {
+    if (had_thread) {
         g_thread_join(s->thread);
         s->thread = NULL;
-        savevm_cleanup(s);
     }
     release_channel(s);
     g_free(s->rate_limit);
     s->rate_limit = NULL;
     move_to_end(s);
+    /* Late: to end the dirty log may take long, and the guest need not wait. */
+    if (had_thread) {
+        savevm_cleanup(s);
+    }
+    trace_migration_source_end(s->succeeded,
+                               qatomic_read_relaxed(&s->times.total_ms));
+    if (s->holds_requests) {
+        s->holds_requests = false;
+        vm_release_requests(s->vm);
+    }
 }
 
 /* --- The start ------------------------------------------------------------ */
@@ -192,6 +226,10 @@ bool migration_source_allowed(MigrationState *s, Error **errp)
 
 static void source_reset(MigrationState *s)
 {
+    bool registered =
+        yank_register_instance(s->vm, &migration_yank_instance, NULL);
+
+    g_assert(registered); /* there is one migration at a time */
     g_mutex_lock(&s->error_lock);
     error_free(s->error);
     qatomic_set(&s->error, NULL);
@@ -205,8 +243,30 @@ static void source_reset(MigrationState *s)
     s->old_runstate = runstate_get(s->vm);
     s->vm_was_stopped_by_us = false;
     s->completing = false;
+    s->phase = NULL;
     s->succeeded = false;
     s->has_return_path = false;
+}
+
+/* The peer may let us wait for ever: not with the BQL. */
+static void source_wait_begin(void *opaque)
+{
+    MigrationState *s = opaque;
+
+    s->bql_lent = bql_locked(s->vm);
+    if (s->bql_lent) {
+        bql_unlock(s->vm);
+    }
+}
+
+static void source_wait_end(void *opaque)
+{
+    MigrationState *s = opaque;
+
+    if (s->bql_lent) {
+        s->bql_lent = false;
+        bql_lock(s->vm);
+    }
 }
 
 static void source_run(MigrationState *s, QIOChannel *ioc)
@@ -214,11 +274,14 @@ static void source_run(MigrationState *s, QIOChannel *ioc)
     g_mutex_lock(&s->file_lock);
     s->channel = qio_channel_ref(ioc);
     g_mutex_unlock(&s->file_lock);
+    yank_register_function(s->vm, &migration_yank_instance, source_yank, s);
     s->has_return_path =
         migration_cap(&s->config, MIGRATION_CAPABILITY_RETURN_PATH) &&
         qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_DUPLEX);
     s->to_dst = qemu_file_new_output(ioc);
+    qemu_file_set_wait_hooks(s->to_dst, source_wait_begin, source_wait_end, s);
     s->rate_limit = g_new0(MigrationRateLimit, 1);
+    trace_migration_source_start(ioc->name, s->has_return_path);
     s->thread = qemu_thread_create("mig/src/main", migration_thread, s);
 }
 
@@ -254,9 +317,13 @@ bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
     QIOChannel *ioc;
     Error *err = NULL;
 
+    if (!migration_source_idle(s)) {
+        error_setg(errp, "There's a migration process in progress");
+        return false;
+    }
     source_reset(s);
     if (!migration_advance(&s->machine, MIGRATION_EV_START, errp)) {
-        return false;
+        g_assert_not_reached();
     }
     if (migration_address_connects(addr)) {
         s->connecting = qio_channel_socket_connect_async(
@@ -302,6 +369,9 @@ bool migration_init(VM *vm, Error **errp)
     g_mutex_init(&s->file_lock);
     migration_machine_init(&s->machine, MIGRATION_SIDE_SOURCE,
                            source_on_change, s);
+    if (!vm->yank) {
+        yank_init(vm);
+    }
     vm->migration = s;
     vm->incoming = migration_incoming_new(vm);
     vm->savevm = savevm_registry_new();
@@ -323,8 +393,6 @@ void migration_shutdown(VM *vm)
 {
     bool idle;
 
-    /* The migration thread may be writing to a hung peer with the BQL held. */
-    migration_source_shutdown_channel(vm->migration);
     bql_lock(vm);
     migration_source_cancel(vm->migration);
     migration_incoming_abort(vm->incoming);

@@ -63,7 +63,10 @@ struct MigrationState {
     struct RAMState *ram; /* ram.c */
     RunState old_runstate;
     bool vm_was_stopped_by_us;
+    bool holds_requests; /* vm_hold_requests() was called */
+    bool bql_lent;       /* let go of while a write may block */
     bool completing; /* [atomic] the last part is being, or was, sent */
+    const char *phase; /* [atomic] its name for errors; NULL before the first */
     bool succeeded; /* read by main after the join */
 
     /* [lock: file_lock] so that cancel and yank can shut down the channel:
@@ -100,6 +103,7 @@ struct MigrationIncomingState {
 
     /* [own: load] the loading thread */
     bool loaded; /* and the source knows; read by main after the join */
+    bool bql_lent; /* let go of while a read may block */
     QEMUFile *from_src;
     struct RAMLoadState *ram;    /* ram-load.c */
     GHashTable *sections;        /* savevm: id -> section */
@@ -134,10 +138,11 @@ void migration_incoming_fail(MigrationIncomingState *mis, Error *err);
 bool migration_should_stop(MigrationState *s);
 
 /*
- * Whether the bandwidth budget of the current time slice is used up, after
- * which save_live_iterate() returns. Migration thread.
+ * What the current time slice still has room for, UINT64_MAX without a limit.
+ * At 0 save_live_iterate() returns: the slice is full, or the migration is
+ * told to stop. Migration thread.
  */
-bool migration_rate_exceeded(MigrationState *s);
+uint64_t migration_rate_left_bytes(MigrationState *s);
 
 /* Opens the answering direction of the main channel: command 1 arrived. */
 bool migration_incoming_open_return_path(MigrationIncomingState *mis,

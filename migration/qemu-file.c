@@ -31,6 +31,9 @@ struct QEMUFile {
     size_t end;
     struct iovec *iov;
     unsigned niov;
+    QEMUFileWaitFn *wait_begin; /* NULL: no hooks */
+    QEMUFileWaitFn *wait_end;
+    void *wait_opaque;
     /* [atomic] relaxed: progress for other threads, nothing depends on it */
     uint64_t total_bytes;
 };
@@ -103,6 +106,28 @@ void qemu_file_shutdown(QEMUFile *f)
     qio_channel_shutdown(f->ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
 }
 
+void qemu_file_set_wait_hooks(QEMUFile *f, QEMUFileWaitFn *begin,
+                              QEMUFileWaitFn *end, void *opaque)
+{
+    f->wait_begin = begin;
+    f->wait_end = end;
+    f->wait_opaque = opaque;
+}
+
+static inline void qemu_file_wait_begin(QEMUFile *f)
+{
+    if (f->wait_begin) {
+        f->wait_begin(f->wait_opaque);
+    }
+}
+
+static inline void qemu_file_wait_end(QEMUFile *f)
+{
+    if (f->wait_begin) {
+        f->wait_end(f->wait_opaque);
+    }
+}
+
 uint64_t qemu_file_transferred(QEMUFile *f)
 {
     return qatomic_read_relaxed(&f->total_bytes);
@@ -121,7 +146,10 @@ bool qemu_fflush(QEMUFile *f, Error **errp)
 
     assert(f->writable);
     if (f->niov && !f->error) {
-        if (!qio_channel_writev_all(f->ioc, f->iov, f->niov, &err)) {
+        qemu_file_wait_begin(f);
+        qio_channel_writev_all(f->ioc, f->iov, f->niov, &err);
+        qemu_file_wait_end(f);
+        if (err) {
             qemu_file_set_error(f, err);
         }
         f->niov = 0;
@@ -240,11 +268,15 @@ static size_t qemu_file_read(QEMUFile *f, const struct iovec *iov,
     Error *err = NULL;
 
     while (!f->error) {
-        ssize_t n =
-            qio_channel_readv_full(f->ioc, iov, niov, NULL, NULL, &err);
+        ssize_t n;
 
+        qemu_file_wait_begin(f);
+        n = qio_channel_readv_full(f->ioc, iov, niov, NULL, NULL, &err);
         if (n == QIO_CHANNEL_ERR_BLOCK) {
             qio_channel_wait(f->ioc, G_IO_IN);
+        }
+        qemu_file_wait_end(f);
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
             continue;
         }
         if (n < 0) {

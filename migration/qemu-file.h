@@ -34,6 +34,15 @@ void qemu_file_set_error(QEMUFile *f, Error *err);
 /* Makes blocked and later I/O fail. Any thread. */
 void qemu_file_shutdown(QEMUFile *f);
 
+/*
+ * @begin is called before each access to the channel, which may block without
+ * limit, and @end after it: for a thread that must not keep a lock meanwhile.
+ * Both by the using thread; what they do must leave the sticky error alone.
+ */
+typedef void QEMUFileWaitFn(void *opaque);
+void qemu_file_set_wait_hooks(QEMUFile *f, QEMUFileWaitFn *begin,
+                              QEMUFileWaitFn *end, void *opaque);
+
 /* Octets put or got so far (buffered ones included). Any thread. */
 uint64_t qemu_file_transferred(QEMUFile *f);
 

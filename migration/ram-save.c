@@ -13,7 +13,7 @@
 #include "qemu/cutils.h"
 #include "system/clock.h"
 
-/* Longest run that is read at once; between runs limits are looked at. */
+/* Between runs, limits are looked at. */
 #define RUN_MAX_PAGES 512
 /*
  * Pages that are looked at together where those before were zero: reading is
@@ -181,7 +181,7 @@ static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
     if (unpopulated) {
         count = find_next_bit(map->populated, first + count, first) - first;
     } else {
-        count = MIN(count, RUN_MAX_PAGES);
+        count = MIN(count, rs->run_max_pages);
         if (rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE) {
             count = find_next_zero_bit(map->populated, first + count, first) -
                     first;
@@ -281,14 +281,17 @@ bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished, Error **errp)
 {
     RAMState *rs = ram_state(opaque);
     int64_t end_ns = clock_host_ns() + SLICE_MAX_NS;
+    uint64_t left_bytes = migration_rate_left_bytes(rs->s);
     bool sent = true;
 
-    do {
+    while (sent && left_bytes && clock_host_ns() < end_ns) {
+        rs->run_max_pages =
+            CLAMP(left_bytes >> TARGET_PAGE_BITS, 1, RUN_MAX_PAGES);
         if (!send_next(rs, f, &sent, errp)) {
             return false;
         }
-    } while (sent && !migration_rate_exceeded(rs->s) &&
-             !migration_should_stop(rs->s) && clock_host_ns() < end_ns);
+        left_bytes = migration_rate_left_bytes(rs->s);
+    }
     *finished = !dirty_pages(rs);
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, dirty_pages(rs));
@@ -303,6 +306,7 @@ bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
     if (!ram_sync(rs, errp)) {
         return false;
     }
+    rs->run_max_pages = RUN_MAX_PAGES;
     while (sent) {
         if (!send_next(rs, f, &sent, errp)) {
             return false;

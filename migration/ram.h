@@ -22,6 +22,8 @@ typedef struct RAMState {
     size_t block;
     uint64_t page;
 
+    uint64_t run_max_pages; /* longest run to read and send at once */
+
     /* Whose page was sent last; NULL: the next page names its block. */
     const RAMBlock *last_sent;
 

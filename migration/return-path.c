@@ -12,6 +12,7 @@
 #include "migration/stream-format.h"
 #include "qemu/cutils.h"
 #include "qemu/thread.h"
+#include "trace-events.h"
 
 /* --- source --------------------------------------------------------------- */
 
@@ -87,6 +88,8 @@ static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
     if (!qemu_file_ok(f, errp)) {
         return false;
     }
+    trace_migration_return_path_receive(
+        messages[type].name, length_bytes == 4 ? ldl_be_p(data) : 0);
     switch (type) {
     case MIG_RP_MSG_SHUT:
         value = ldl_be_p(data);
@@ -125,17 +128,17 @@ static void *return_path_thread(void *opaque)
         error_setg(&err, "return path: the destination reported success "
                          "before the guest was stopped");
     }
+    if (err) {
+        migration_fail_in_phase(rp->s, error_copy(err));
+        /* Ends a write that nobody will read. */
+        migration_source_shutdown_channel(rp->s);
+    }
+    /* Last: who waits for it finds the migration failed. */
     g_mutex_lock(&rp->lock);
     rp->ended = true;
     rp->error = err;
     g_cond_broadcast(&rp->cond);
     g_mutex_unlock(&rp->lock);
-
-    if (err) {
-        /* Ends a write that nobody will read. */
-        migration_fail(rp->s, error_copy(err));
-        migration_source_shutdown_channel(rp->s);
-    }
     return NULL;
 }
 
@@ -235,6 +238,7 @@ static bool send_message(MigrationIncomingState *mis, StreamReturnPathType type,
                       messages[type].name);
         return false;
     }
+    trace_migration_return_path_send(messages[type].name, value);
     return true;
 }
 

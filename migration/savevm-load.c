@@ -2,12 +2,15 @@
 /*
  * Reading a stream: one record after the other until EOF and the description.
  *
- * Loading thread, no lock held; the BQL is taken around each device section.
+ * Loading thread, no lock held; the BQL is taken around each device section,
+ * and given up while a read in one may wait for the peer.
  * Errors start with the record and its offset in the stream.
  */
 #include "qemu/osdep.h"
 
 #include "migration/savevm-registry.h"
+#include "system/clock.h"
+#include "trace-events.h"
 
 /* One record while it is read; what errors tell about it. */
 typedef struct LoadRecord {
@@ -91,6 +94,7 @@ static bool load_body(LoadRecord *r, SaveStateEntry *se, Error **errp)
 {
     VM *vm = r->mis->vm;
     int version_id = MIN(se->load_version_id, INT_MAX);
+    int64_t start_ns = clock_host_ns();
     Error *err = NULL;
     bool ok;
 
@@ -105,7 +109,13 @@ static bool load_body(LoadRecord *r, SaveStateEntry *se, Error **errp)
     } else {
         ok = se->ops->load_state(r->f, se->opaque, version_id, errp);
     }
-    return ok && check_footer(r, errp);
+    if (!ok || !check_footer(r, errp)) {
+        return false;
+    }
+    trace_migration_section_load(se->name, r->section_id,
+                                 qemu_file_transferred(r->f) - r->offset,
+                                 clock_host_ns() - start_ns);
+    return true;
 }
 
 /* From now on @id means @se, and nothing else does. */

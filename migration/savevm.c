@@ -9,7 +9,13 @@
 
 #include "migration/savevm-registry.h"
 #include "migration/vmstate-desc.h"
+#include "io/channel-file.h"
+#include "system/clock.h"
 #include "system/memory.h"
+#include "trace-events.h"
+
+/* More state of devices than this is a mistake of theirs. */
+#define DEVICES_MAX_BYTES (256 * MiB)
 
 static const char *const section_names[] = {
     [QEMU_VM_SECTION_START] = "SECTION_START",
@@ -37,9 +43,23 @@ bool savevm_send_header(MigrationState *s, QEMUFile *f, Error **errp)
     return qemu_fflush(f, errp);
 }
 
-static void put_section_head(QEMUFile *f, const SaveStateEntry *se,
-                             uint8_t type)
+/* One section while it is written. */
+typedef struct SectionWrite {
+    QEMUFile *f;
+    const SaveStateEntry *se;
+    uint64_t start_bytes;
+    int64_t start_ns;
+} SectionWrite;
+
+static void section_begin(SectionWrite *section, QEMUFile *f,
+                          const SaveStateEntry *se, uint8_t type)
 {
+    *section = (SectionWrite) {
+        .f = f,
+        .se = se,
+        .start_bytes = qemu_file_transferred(f),
+        .start_ns = clock_host_ns(),
+    };
     qemu_put_byte(f, type);
     qemu_put_be32(f, se->section_id);
     if (type == QEMU_VM_SECTION_START || type == QEMU_VM_SECTION_FULL) {
@@ -49,13 +69,18 @@ static void put_section_head(QEMUFile *f, const SaveStateEntry *se,
     }
 }
 
-static void put_section_footer(MigrationState *s, QEMUFile *f,
-                               const SaveStateEntry *se)
+static void section_end(const SectionWrite *section, const MigrationState *s)
 {
+    QEMUFile *f = section->f;
+
     if (s->config.send_section_footer) {
         qemu_put_byte(f, QEMU_VM_SECTION_FOOTER);
-        qemu_put_be32(f, se->section_id);
+        qemu_put_be32(f, section->se->section_id);
     }
+    trace_migration_section_save(
+        section->se->name, section->se->section_id,
+        qemu_file_transferred(f) - section->start_bytes,
+        clock_host_ns() - section->start_ns);
 }
 
 /* Moves @err on, saying which section it is about. */
@@ -71,6 +96,7 @@ static bool section_error(Error **errp, Error *err, const SaveStateEntry *se,
 bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp)
 {
     SaveVMRegistry *reg = s->vm->savevm;
+    SectionWrite section;
     Error *err = NULL;
 
     bql_lock(s->vm);
@@ -80,12 +106,12 @@ bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp)
         if (!se->ops) {
             continue;
         }
-        put_section_head(f, se, QEMU_VM_SECTION_START);
+        section_begin(&section, f, se, QEMU_VM_SECTION_START);
         se->saving = true;
         if (!se->ops->save_setup(f, se->opaque, &err)) {
             section_error(errp, err, se, QEMU_VM_SECTION_START);
         }
-        put_section_footer(s, f, se);
+        section_end(&section, s);
     }
     bql_unlock(s->vm);
     return !err && qemu_fflush(f, errp);
@@ -96,6 +122,7 @@ static bool iterate_one(MigrationState *s, QEMUFile *f, SaveStateEntry *se,
                         bool *finished, Error **errp)
 {
     MigrationPending pending = { 0 };
+    SectionWrite section;
     Error *err = NULL;
 
     *finished = true;
@@ -105,11 +132,11 @@ static bool iterate_one(MigrationState *s, QEMUFile *f, SaveStateEntry *se,
     if (!pending.precopy_bytes) {
         return true;
     }
-    put_section_head(f, se, QEMU_VM_SECTION_PART);
+    section_begin(&section, f, se, QEMU_VM_SECTION_PART);
     if (!se->ops->save_live_iterate(f, se->opaque, finished, &err)) {
         return section_error(errp, err, se, QEMU_VM_SECTION_PART);
     }
-    put_section_footer(s, f, se);
+    section_end(&section, s);
     return true;
 }
 
@@ -130,7 +157,7 @@ bool savevm_iterate(MigrationState *s, QEMUFile *f, bool *finished,
             return false;
         }
         *finished = *finished && one_finished;
-        if (migration_rate_exceeded(s) || migration_should_stop(s)) {
+        if (!migration_rate_left_bytes(s)) {
             *finished = *finished && i + 1 == reg->entries->len;
             break;
         }
@@ -162,16 +189,17 @@ static bool complete_live(MigrationState *s, QEMUFile *f, Error **errp)
 
     for (size_t i = 0; i < reg->entries->len; i++) {
         SaveStateEntry *se = savevm_entry(reg, i);
+        SectionWrite section;
         Error *err = NULL;
 
         if (!se->ops) {
             continue;
         }
-        put_section_head(f, se, QEMU_VM_SECTION_END);
+        section_begin(&section, f, se, QEMU_VM_SECTION_END);
         if (!se->ops->save_live_complete(f, se->opaque, &err)) {
             return section_error(errp, err, se, QEMU_VM_SECTION_END);
         }
-        put_section_footer(s, f, se);
+        section_end(&section, s);
     }
     return true;
 }
@@ -200,18 +228,19 @@ static bool complete_devices(MigrationState *s, QEMUFile *f,
 
     for (size_t i = 0; i < reg->entries->len; i++) {
         SaveStateEntry *se = savevm_entry(reg, i);
+        SectionWrite section;
         Error *err = NULL;
 
         if (!se->vmsd || (se->vmsd->needed && !se->vmsd->needed(se->opaque))) {
             continue;
         }
-        put_section_head(f, se, QEMU_VM_SECTION_FULL);
+        section_begin(&section, f, se, QEMU_VM_SECTION_FULL);
         if (!vmstate_save_state(f, se->vmsd, se->opaque,
                                 describe_device(devices, se), &err)) {
             error_prepend(&err, "%s/", se->name);
             return section_error(errp, err, se, QEMU_VM_SECTION_FULL);
         }
-        put_section_footer(s, f, se);
+        section_end(&section, s);
     }
     return true;
 }
@@ -241,7 +270,8 @@ static void put_description(QEMUFile *f, struct json_object *desc)
     g_string_free(text, true);
 }
 
-bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
+/* Everything behind the live sections. */
+static bool complete_rest(MigrationState *s, QEMUFile *f, Error **errp)
 {
     struct json_object *desc = NULL, *devices = NULL;
     bool ok;
@@ -250,7 +280,7 @@ bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
         desc = describe_begin(s);
         json_object_object_get_ex(desc, "devices", &devices);
     }
-    ok = complete_live(s, f, errp) && complete_devices(s, f, devices, errp);
+    ok = complete_devices(s, f, devices, errp);
     if (ok) {
         qemu_put_byte(f, QEMU_VM_EOF);
         if (desc) {
@@ -259,6 +289,34 @@ bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
         ok = qemu_fflush(f, errp);
     }
     json_object_put(desc);
+    return ok;
+}
+
+bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
+{
+    QIOChannel *memory;
+    QEMUFile *rest;
+    bool ok;
+
+    if (!complete_live(s, f, errp)) {
+        return false;
+    }
+    /*
+     * Writing to @f may let go of the BQL. Devices must be as of one moment:
+     * what they have goes to memory first.
+     */
+    memory = qio_channel_buffer_new(DEVICES_MAX_BYTES);
+    rest = qemu_file_new_output(memory);
+    ok = complete_rest(s, rest, errp);
+    if (ok) {
+        size_t len_bytes;
+        const void *data = qio_channel_buffer_data(memory, &len_bytes);
+
+        qemu_put_buffer(f, data, len_bytes);
+        ok = qemu_fflush(f, errp);
+    }
+    qemu_fclose(rest, NULL);
+    qio_channel_unref(memory);
     return ok;
 }
 

@@ -32,7 +32,7 @@ bool savevm_iterate(MigrationState *s, QEMUFile *f, bool *finished,
 bool savevm_pending(MigrationState *s, bool exact, MigrationPending *pending,
                     Error **errp);
 /*
- * Guest stopped, BQL held: SECTION_END of live handlers, SECTION_FULL of all
+ * Guest stopped, BQL held, but for waits for the peer: SECTION_END of live handlers, SECTION_FULL of all
  * devices, EOF, description; flushed.
  */
 bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp);

@@ -280,8 +280,8 @@ VMClock *vm_clock_new(VM *vm)
     }
     clock->source = g_unix_fd_source_new(clock->fd, G_IO_IN);
     g_source_set_name(clock->source, "vm-clock");
-    g_source_set_callback(clock->source, G_SOURCE_FUNC(clock_fd_ready), clock,
-                          NULL);
+    (g_source_set_callback)(clock->source, G_SOURCE_FUNC(clock_fd_ready),
+                            clock, NULL);
     g_source_attach(clock->source, vm->main_context);
     return clock;
 }

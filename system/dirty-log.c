@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include "system/accel.h"
 #include "system-internal.h"
+#include "trace-events.h"
 
 void ram_block_mark_dirty(RAMBlock *block, uint64_t offset, uint64_t len_bytes)
 {
@@ -59,9 +60,13 @@ bool memory_dirty_log_start(VM *vm, Error **errp)
     for (unsigned i = 0; i < memory->blocks->len; i++) {
         RAMBlock *block = memory->blocks->pdata[i];
 
-        memset(block->dirty, 0,
-               BITS_TO_LONGS(block->max_bytes >> TARGET_PAGE_BITS) *
-                   sizeof(unsigned long));
+        uint64_t words =
+            BITS_TO_LONGS(block->max_bytes >> TARGET_PAGE_BITS);
+
+        /* A writer that marks late may be at it, too. */
+        for (uint64_t j = 0; j < words; j++) {
+            qatomic_set_relaxed(&block->dirty[j], 0);
+        }
     }
     qatomic_set(&memory->logging, true);
     if (!flush_other_processors(errp)) {
@@ -113,6 +118,7 @@ bool ram_block_dirty_sync(RAMBlock *block, unsigned long *bitmap,
         bitmap[i] |= fresh;
         count += __builtin_popcountl(fresh);
     }
+    trace_migration_dirty_sync(block->id, count);
     *new_pages += count;
     return true;
 }

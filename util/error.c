@@ -184,3 +184,10 @@ void warn_report(const char *fmt, ...)
     error_vreport("warning: ", fmt, ap);
     va_end(ap);
 }
+
+#ifdef QEMU_TSAN_H
+const char *__tsan_default_suppressions(void)
+{
+    return TSAN_SUPPRESSIONS;
+}
+#endif

@@ -52,7 +52,7 @@ typedef struct SaveVMHandlers {
     bool (*save_setup)(QEMUFile *f, void *opaque, Error **errp);
 
     /*
-     * Write some of what is left, as long as migration_rate_exceeded() is false.
+     * Write some of what is left, as long as migration_rate_left_bytes() is not 0.
      * *@finished: nothing was left at the moment of looking. No BQL.
      */
     bool (*save_live_iterate)(QEMUFile *f, void *opaque, bool *finished,

@@ -52,4 +52,79 @@ static inline guint tsan_source_attach(GSource *source, GMainContext *context)
 }
 #define g_source_attach(s, c) tsan_source_attach(s, c)
 
+typedef struct TsanIdle {
+    GSourceFunc fn;
+    gpointer data;
+    GDestroyNotify notify;
+} TsanIdle;
+
+static inline gboolean tsan_idle_call(gpointer opaque)
+{
+    TsanIdle *idle = opaque;
+
+    __tsan_acquire(g_main_current_source());
+    __tsan_acquire(idle);
+    return idle->fn(idle->data);
+}
+
+static inline void tsan_idle_free(gpointer opaque)
+{
+    TsanIdle *idle = opaque;
+
+    __tsan_acquire(idle);
+    if (idle->notify) {
+        idle->notify(idle->data);
+    }
+    g_free(idle);
+}
+
+static inline guint tsan_idle_add_full(gint priority, GSourceFunc fn,
+                                       gpointer data, GDestroyNotify notify)
+{
+    TsanIdle *idle = g_new(TsanIdle, 1);
+
+    *idle = (TsanIdle) { fn, data, notify };
+    __tsan_release(idle);
+    return (g_idle_add_full)(priority, tsan_idle_call, idle, tsan_idle_free);
+}
+#define g_idle_add_full(p, fn, data, n) tsan_idle_add_full(p, fn, data, n)
+
+/* For callbacks of the type GSourceFunc only: others take it in brackets. */
+static inline void tsan_source_set_callback(GSource *source, GSourceFunc fn,
+                                            gpointer data,
+                                            GDestroyNotify notify)
+{
+    TsanIdle *idle = g_new(TsanIdle, 1);
+
+    *idle = (TsanIdle) { fn, data, notify };
+    __tsan_release(idle);
+    (g_source_set_callback)(source, tsan_idle_call, idle, tsan_idle_free);
+}
+#define g_source_set_callback(s, fn, data, n)                                  \
+    tsan_source_set_callback(s, fn, data, n)
+
+/*
+ * Sources are looked at by one thread and freed by another; the context's
+ * lock is between. The slots of a GSource of ours end with the first and
+ * begin with the second.
+ */
+#define TSAN_SOURCE_USED(source) __tsan_release(source)
+#define TSAN_SOURCE_FINALIZE(source) __tsan_acquire(source)
+
+/*
+ * Suppressions, for util/error.c, which every program links:
+ *
+ * Guest RAM is sent while the guest writes to it, without a lock: a page that
+ * is torn was marked dirty by the store and is sent again. ram_access() is
+ * the interpreter's store, buffer_is_zero() and socket_writev() look.
+ *
+ * GLib allocates and frees its own lists and sources under its own locks,
+ * which cannot be seen either.
+ */
+#define TSAN_SUPPRESSIONS                                                      \
+    "race:buffer_is_zero\n"                                                    \
+    "race:ram_access\n"                                                        \
+    "called_from_lib:libglib-2.0.so.0\n"
+const char *__tsan_default_suppressions(void);
+
 #endif

@@ -232,14 +232,18 @@ bool migration_should_stop(MigrationState *s)
     return test_vm_of(s->vm)->should_stop;
 }
 
-bool migration_rate_exceeded(MigrationState *s)
+uint64_t migration_rate_left_bytes(MigrationState *s)
 {
     TestVM *t = test_vm_of(s->vm);
 
     if (t->on_rate) {
         t->on_rate(t);
     }
-    return t->rate_exceeded;
+    if (t->rate_exceeded || t->should_stop) {
+        return 0;
+    }
+    t->rate_exceeded = t->rate_once_bytes;
+    return t->rate_once_bytes ? t->rate_once_bytes : UINT64_MAX;
 }
 
 void migration_notify_pass(MigrationState *s, uint64_t pass)

@@ -27,6 +27,7 @@ typedef struct TestVM {
     /* Called whenever the rate is asked for: the guest's turn. */
     void (*on_rate)(struct TestVM *t);
     bool rate_exceeded;
+    uint64_t rate_once_bytes; /* room that is left once, then none; 0: all */
     bool should_stop;
     /* For blocks: what mask_unpopulated says. NULL: everything populated. */
     unsigned long *populated;

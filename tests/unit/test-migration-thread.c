@@ -19,8 +19,8 @@ static void test_slice(void)
     MigrationRateLimit rate;
 
     migration_rate_start(&rate, 1000, 50, p.max_bandwidth_bytes);
-    g_assert_false(migration_rate_used_up(&rate, 50 + 99999));
-    g_assert_true(migration_rate_used_up(&rate, 50 + 100000));
+    g_assert_cmpuint(migration_rate_left(&rate, 50 + 99999), ==, 1);
+    g_assert_cmpuint(migration_rate_left(&rate, 50 + 100000), ==, 0);
     g_assert_cmpint(migration_rate_wait_ms(&rate, 1010, 50 + 99999), ==, 0);
     g_assert_cmpint(migration_rate_wait_ms(&rate, 1010, 50 + 100000), ==, 90);
     g_assert_cmpint(migration_rate_wait_ms(&rate, 1100, 50 + 100000), ==, 0);
@@ -30,13 +30,35 @@ static void test_slice(void)
     g_assert_true(migration_rate_slice(&rate, 1100, 200050, &p));
     /* 2000 bytes per ms, for 300 ms */
     g_assert_cmpuint(rate.threshold_bytes, ==, 600000);
-    g_assert_false(migration_rate_used_up(&rate, 200050));
+    /* half of what was sent is still owed */
+    g_assert_cmpuint(rate.debt_bytes, ==, 100000);
+    g_assert_cmpuint(migration_rate_left(&rate, 200050), ==, 0);
 
     /* no limit */
     p.max_bandwidth_bytes = 0;
     g_assert_true(migration_rate_slice(&rate, 1200, 200050, &p));
-    g_assert_false(migration_rate_used_up(&rate, UINT64_MAX / 2));
+    g_assert_cmpuint(migration_rate_left(&rate, UINT64_MAX / 2), ==,
+                     UINT64_MAX);
     g_assert_cmpuint(rate.threshold_bytes, ==, 0);
+}
+
+/* Pieces larger than a slice's share still average to the limit. */
+static void test_debt(void)
+{
+    MigrationLiveParams p = params(1000000, 0, 300);
+    MigrationRateLimit rate;
+    uint64_t sent = 0;
+
+    migration_rate_start(&rate, 0, 0, p.max_bandwidth_bytes);
+    for (int64_t now_ms = 0; now_ms < 10000; now_ms += MIGRATION_SLICE_MS) {
+        if (migration_rate_left(&rate, sent)) {
+            sent += 350000;
+        }
+        g_assert_true(migration_rate_slice(
+            &rate, now_ms + MIGRATION_SLICE_MS, sent, &p));
+    }
+    g_assert_cmpuint(sent, >=, 10000000);
+    g_assert_cmpuint(sent, <, 10000000 + 350000);
 }
 
 static void test_available(void)
@@ -80,6 +102,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration-thread/slice", test_slice);
+    g_test_add_func("/migration-thread/debt", test_debt);
     g_test_add_func("/migration-thread/available", test_available);
     g_test_add_func("/migration-thread/decide", test_decide);
     return g_test_run();

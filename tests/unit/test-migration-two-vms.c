@@ -8,195 +8,9 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 
-#include "channel-gate.h"
-#include "io/channel-socket.h"
+#include "migration-pair.h"
 #include "migration/blocker.h"
-#include "migration/migration-internal.h"
-#include "qapi/qapi-commands-migration.h"
-#include "qapi/qapi-events.h"
-#include "system/memory.h"
 #include "system/runstate.h"
-
-#define RAM_BYTES (2 * MiB)
-#define WAIT_MS 20000
-
-typedef struct Side {
-    VM *vm;
-    QIOChannel *gate;
-    RAMBlock *ram;
-    GMutex lock;
-    GString *events; /* [lock: lock] */
-} Side;
-
-typedef struct Pair {
-    Side src, dst;
-} Pair;
-
-static void collect_event(void *opaque, int event, struct json_object *obj)
-{
-    Side *side = opaque;
-    struct json_object *name, *data, *status;
-
-    g_mutex_lock(&side->lock);
-    json_object_object_get_ex(obj, "event", &name);
-    if (json_object_object_get_ex(obj, "data", &data) &&
-        json_object_object_get_ex(data, "status", &status)) {
-        name = status;
-    }
-    if (strcmp(json_object_get_string(name), "MIGRATION_PASS") != 0) {
-        g_string_append_printf(side->events, "%s ",
-                               json_object_get_string(name));
-    }
-    g_mutex_unlock(&side->lock);
-}
-
-static void set_cap(Side *side, MigrationCapability cap, bool on)
-{
-    MigrationCapabilityStatus status = { .capability = cap, .state = on };
-    MigrationCapabilityStatusList list = { .value = &status };
-    QmpMigrateSetCapabilitiesArgs args = { .capabilities = &list };
-    QmpContext ctx = { .vm = side->vm };
-    Error *err = NULL;
-
-    qmp_migrate_set_capabilities(&ctx, &args, &err);
-    g_assert_null(err);
-}
-
-static void side_init(Side *side, uint8_t fill)
-{
-    Error *err = NULL;
-
-    g_mutex_init(&side->lock);
-    side->events = g_string_new("");
-    side->vm = vm_new(NULL);
-    bql_lock(side->vm);
-    migration_init(side->vm, &err);
-    g_assert_null(err);
-    savevm_set_machine_name(side->vm, "none");
-    side->ram = ram_block_new_anon(side->vm, "ram", RAM_BYTES, &err);
-    g_assert_null(err);
-    for (size_t i = 0; fill && i < RAM_BYTES; i += 64) {
-        side->ram->host[i] = (uint8_t)(i >> 12) ^ fill;
-    }
-    side->vm->events = (QapiEventSink) { collect_event, side };
-    set_cap(side, MIGRATION_CAPABILITY_EVENTS, true);
-}
-
-static void side_free(Side *side)
-{
-    migration_shutdown(side->vm);
-    bql_lock(side->vm);
-    migration_free(side->vm);
-    bql_unlock(side->vm);
-    vm_free(side->vm);
-    qio_channel_unref(side->gate);
-    g_string_free(side->events, TRUE);
-    g_mutex_clear(&side->lock);
-}
-
-static Pair *pair_new(void)
-{
-    Pair *p = g_new0(Pair, 1);
-    QIOChannel *a, *b;
-    Error *err = NULL;
-
-    side_init(&p->src, 0x5a);
-    vm_start(p->src.vm, &err);
-    g_assert_null(err);
-    bql_unlock(p->src.vm);
-    side_init(&p->dst, 0);
-    runstate_set(p->dst.vm, RUN_STATE_INMIGRATE, &err);
-    g_assert_null(err);
-    p->dst.vm->incoming->exit_on_error = false;
-    bql_unlock(p->dst.vm);
-    qio_channel_pair_new(&a, &b, &err);
-    g_assert_null(err);
-    p->src.gate = channel_gate_new(a);
-    p->dst.gate = channel_gate_new(b);
-    g_string_truncate(p->src.events, 0);
-    return p;
-}
-
-static void pair_free(Pair *p)
-{
-    side_free(&p->src);
-    side_free(&p->dst);
-    g_free(p);
-}
-
-static void pair_start(Pair *p)
-{
-    bql_lock(p->dst.vm);
-    migration_incoming_channel(p->dst.vm->incoming, p->dst.gate);
-    bql_unlock(p->dst.vm);
-    bql_lock(p->src.vm);
-    migration_source_start_channel(p->src.vm->migration, p->src.gate);
-    bql_unlock(p->src.vm);
-}
-
-static gboolean give_up(void *opaque)
-{
-    g_error("the migration did not end in %d ms", WAIT_MS);
-    return G_SOURCE_REMOVE;
-}
-
-static bool side_idle(Side *side)
-{
-    bool idle;
-
-    bql_lock(side->vm);
-    idle = migration_is_idle(side->vm);
-    bql_unlock(side->vm);
-    return idle;
-}
-
-static void side_wait(Side *side)
-{
-    guint id = g_timeout_add(WAIT_MS, give_up, NULL);
-
-    while (!side_idle(side)) {
-        g_main_context_iteration(NULL, TRUE);
-    }
-    g_source_remove(id);
-}
-
-static void side_check(Side *side, const char *status, bool running,
-                       const char *error_part)
-{
-    MigrationInfo *info;
-
-    bql_lock(side->vm);
-    info = migration_info_new(side->vm);
-    g_assert_cmpstr(MigrationStatus_str(info->status), ==, status);
-    g_assert_cmpint(runstate_is_running(side->vm), ==, running);
-    if (error_part) {
-        g_assert_nonnull(info->error_desc);
-        g_test_message("error-desc: %s", info->error_desc);
-        g_assert_nonnull(strstr(info->error_desc, error_part));
-    } else {
-        g_assert_null(info->error_desc);
-    }
-    bql_unlock(side->vm);
-    qapi_free_MigrationInfo(info);
-}
-
-static void check_success(Pair *p)
-{
-    side_check(&p->src, "completed", false, NULL);
-    side_check(&p->dst, "completed", true, NULL);
-    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_POSTMIGRATE);
-    g_assert_cmpint(
-        memcmp(p->src.ram->host, p->dst.ram->host, RAM_BYTES), ==, 0);
-}
-
-static void side_cancel(Side *side)
-{
-    QmpContext ctx = { .vm = side->vm };
-
-    bql_lock(side->vm);
-    qmp_migrate_cancel(&ctx, NULL);
-    bql_unlock(side->vm);
-}
 
 /* --- Success -------------------------------------------------------------- */
 
@@ -216,7 +30,7 @@ static void test_success(void)
     bql_lock(p->src.vm);
     info = migration_info_new(p->src.vm);
     g_assert_true(info->has_downtime && info->has_total_time);
-    g_assert_cmpint(info->ram->transferred, >, RAM_BYTES / 2);
+    g_assert_cmpint(info->ram->transferred, >, PAIR_RAM_BYTES / 2);
     g_assert_cmpint(info->ram->remaining, ==, 0);
     qapi_free_MigrationInfo(info);
     /* the guest is elsewhere now */
@@ -259,22 +73,6 @@ static void test_paused(void)
 }
 
 /* --- Failures ------------------------------------------------------------- */
-
-/* Octets of a whole stream and of the answers to it. */
-static uint64_t stream_bytes(void)
-{
-    Pair *p = pair_new();
-    uint64_t bytes;
-
-    pair_start(p);
-    side_wait(&p->src);
-    side_wait(&p->dst);
-    bytes = channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE);
-    g_assert_cmpuint(channel_gate_offset(p->dst.gate, CHANNEL_GATE_WRITE), ==,
-                     16);
-    pair_free(p);
-    return bytes;
-}
 
 static void test_write_fails(void)
 {
@@ -392,7 +190,7 @@ static void cancel_at(uint64_t offset)
                          CHANNEL_GATE_WAIT);
     pair_start(p);
     g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
-                                            WAIT_MS));
+                                            PAIR_WAIT_MS));
     side_cancel(&p->src);
     side_cancel(&p->src);
     side_wait(&p->src);
@@ -422,7 +220,7 @@ static void test_cancel_before_answer(void)
                          CHANNEL_GATE_WAIT);
     pair_start(p);
     g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            WAIT_MS));
+                                            PAIR_WAIT_MS));
     side_cancel(&p->src);
     side_wait(&p->src);
     side_check(&p->src, "cancelled", true, NULL);
@@ -447,7 +245,7 @@ static void test_shutdown(void)
                              CHANNEL_GATE_WAIT);
         pair_start(p);
         g_assert_true(channel_gate_wait_arrived(
-            p->src.gate, CHANNEL_GATE_WRITE, WAIT_MS));
+            p->src.gate, CHANNEL_GATE_WRITE, PAIR_WAIT_MS));
         migration_shutdown(p->dst.vm);
         migration_shutdown(p->src.vm);
         g_assert_true(side_idle(&p->src) && side_idle(&p->dst));
@@ -468,7 +266,7 @@ static void test_again(void)
                          CHANNEL_GATE_WAIT);
     pair_start(first);
     g_assert_true(channel_gate_wait_arrived(
-        first->src.gate, CHANNEL_GATE_WRITE, WAIT_MS));
+        first->src.gate, CHANNEL_GATE_WRITE, PAIR_WAIT_MS));
     side_cancel(&first->src);
     side_wait(&first->src);
     side_wait(&first->dst);

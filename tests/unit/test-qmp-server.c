@@ -80,10 +80,29 @@ static bool cmd_wait(QmpContext *ctx, struct json_object *args,
     return true;
 }
 
+static void emit_later(VM *vm, void *opaque)
+{
+    struct json_object *event = json_object_new_object();
+
+    json_object_object_add(event, "event", json_object_new_string("SHUTDOWN"));
+    vm->events.emit(vm->events.opaque, 0, event);
+    json_object_put(event);
+}
+
+/* As quit does: the main loop is asked for something that has an event. */
+static bool cmd_quit(QmpContext *ctx, struct json_object *args,
+                     struct json_object **ret, Error **errp)
+{
+    vm_invoke(ctx->vm, emit_later, NULL);
+    *ret = json_object_new_object();
+    return true;
+}
+
 const QmpCommand qmp_command_table[] = {
     { "echo", cmd_echo, 0 },
     { "fail", cmd_fail, 0 },
     { "qmp_capabilities", cmd_capabilities, 0 },
+    { "quit", cmd_quit, 0 },
     { "release", cmd_release, QMP_ALLOW_OOB },
     { "take-fd", cmd_take_fd, 0 },
     { "wait", cmd_wait, 0 },
@@ -258,14 +277,26 @@ static void test_queue(Fixture *f, gconstpointer unused)
     }
 }
 
+static bool fake_has_writer(Chardev *chr)
+{
+    bool has;
+
+    g_mutex_lock(&chr->lock);
+    has = chr->writers;
+    g_mutex_unlock(&chr->lock);
+    return has;
+}
+
 /* One client's flood and silence do not hold up another. */
 static void test_slow_client(Fixture *f, gconstpointer unused)
 {
     negotiate(f->chr, false);
     negotiate(f->other, false);
+    g_mutex_lock(&f->chr->lock);
     f->chr->block_writes = true;
+    g_mutex_unlock(&f->chr->lock);
     fake_send(f->chr, "{\"execute\":\"echo\"}");
-    while (!f->chr->writers) {
+    while (!fake_has_writer(f->chr)) {
         g_main_context_iteration(NULL, TRUE);
     }
     ask(f->other, "{\"execute\":\"echo\",\"id\":1}",
@@ -284,9 +315,11 @@ static void test_flood(Fixture *f, gconstpointer unused)
 
     negotiate(f->chr, false);
     negotiate(f->other, false);
+    g_mutex_lock(&f->chr->lock);
     f->chr->block_writes = true;
+    g_mutex_unlock(&f->chr->lock);
     fake_send(f->chr, flood);
-    while (!f->chr->writers) {
+    while (!fake_has_writer(f->chr)) {
         g_main_context_iteration(NULL, TRUE);
     }
     for (int i = 0; i < 100; i++) {
@@ -299,6 +332,29 @@ static void test_flood(Fixture *f, gconstpointer unused)
     g_mutex_unlock(&f->chr->lock);
     fake_call(f->chr, fake_closed);
     open_client(f->chr);
+}
+
+/*
+ * Events without end for a client that reads none: its connection ends, and
+ * the next one begins anew. tear_down() then ends with a stalled client.
+ */
+static void test_overrun(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *large = g_strnfill(4 * MiB, 'x');
+    struct json_object *event = json_object_new_object();
+
+    json_object_object_add(event, "event", json_object_new_string(large));
+    negotiate(f->chr, false);
+    g_mutex_lock(&f->chr->lock);
+    f->chr->block_writes = true;
+    g_mutex_unlock(&f->chr->lock);
+    for (int i = 0; i < 40; i++) {
+        f->vm->events.emit(f->vm->events.opaque, 0, event);
+    }
+    g_assert_cmpuint(f->chr->ended, ==, 1);
+    json_object_put(event);
+    fake_call(f->chr, fake_closed);
+    fake_call(f->chr, fake_opened);
 }
 
 /* Half a command and a hang-up leave nothing behind. */
@@ -328,6 +384,8 @@ static void test_events(Fixture *f, gconstpointer unused)
     emit(f, "STOP");
     fake_send(f->chr, "{\"execute\":\"echo\"}");
     fake_expect(f->chr, "{\"event\": \"STOP\"}\r\n{\"return\": null}\r\n");
+    fake_send(f->chr, "{\"execute\":\"quit\"}");
+    fake_expect(f->chr, "{\"event\": \"SHUTDOWN\"}\r\n" OK);
     negotiate(f->other, false);
     g_assert_cmpuint(f->other->out->len, ==, 0);
     emit(f, "RESUME");
@@ -368,6 +426,7 @@ int main(int argc, char **argv)
     add("/qmp/server/queue", test_queue);
     add("/qmp/server/slow-client", test_slow_client);
     add("/qmp/server/flood", test_flood);
+    add("/qmp/server/overrun", test_overrun);
     add("/qmp/server/hang-up", test_hang_up);
     add("/qmp/server/events", test_events);
     add("/qmp/server/fd", test_fd);

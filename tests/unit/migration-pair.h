@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two small VMs in this process, a source and a destination, with gates in
+ * the channels between them. The test's thread is the main thread of both.
+ */
+#ifndef TESTS_UNIT_MIGRATION_PAIR_H
+#define TESTS_UNIT_MIGRATION_PAIR_H
+
+#include "channel-gate.h"
+#include "migration/migration-internal.h"
+#include "qapi/qapi-commands-migration.h"
+#include "system/memory.h"
+
+#define PAIR_RAM_BYTES (2 * MiB)
+#define PAIR_WAIT_MS 20000
+
+typedef struct Side {
+    VM *vm;
+    QIOChannel *gate;
+    RAMBlock *ram;
+    GMutex lock;
+    GString *events; /* [lock: lock] */
+} Side;
+
+typedef struct Pair {
+    Side src, dst;
+} Pair;
+
+/* The source runs, the destination waits; neither has begun. */
+Pair *pair_new(void);
+/* Ends what runs. */
+void pair_free(Pair *p);
+void pair_start(Pair *p);
+
+/* BQL held. */
+void set_cap(Side *side, MigrationCapability cap, bool on);
+bool side_idle(Side *side);
+/* Runs the main loop until @side is idle. */
+void side_wait(Side *side);
+/* @error_part is in error-desc, NULL: there is none. */
+void side_check(Side *side, const char *status, bool running,
+                const char *error_part);
+void check_success(Pair *p);
+void side_cancel(Side *side);
+
+/* Octets of a whole stream; checks that of the answers to it. */
+uint64_t stream_bytes(void);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A peer that stops reading or writing in any phase: the monitor answers,
+ * cancel, yank and the end of the process work, and requests that would touch
+ * devices in the middle of their transfer wait. Also: a fault at every record
+ * boundary leaves one guest running and a reason that says where.
+ */
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include <signal.h>
+
+#include "migration-pair.h"
+#include "migration/stream-format.h"
+#include "qapi/qapi-commands-misc.h"
+#include "system/runstate.h"
+
+/* A footer of one of the universal sections' ids. */
+#define FOOTER_BYTES 5
+
+/* Where records end in a stream of a Pair, in order. */
+static GArray *record_ends(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("test-migration-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "stream", NULL);
+    g_autofree char *uri = g_strconcat("file:", path, NULL);
+    GArray *ends = g_array_new(false, false, sizeof(uint64_t));
+    Pair *p = pair_new();
+    QmpContext ctx = { .vm = p->src.vm };
+    QmpMigrateArgs args = { .uri = uri };
+    char *data;
+    gsize len;
+
+    bql_lock(p->src.vm);
+    /* As on a socket, but for the commands before the first section. */
+    g_assert_true(qmp_migrate(&ctx, &args, NULL));
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_check(&p->src, "completed", false, NULL);
+    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+    for (size_t i = 0; i + FOOTER_BYTES <= len; i++) {
+        /* OPEN_RETURN_PATH and PING. */
+        uint64_t at = i + FOOTER_BYTES + 5 + 9;
+
+        /* Pages are full of zeros: id 0 is looked for behind them. */
+        if (!memcmp(data + i, "\x7e\0\0\0", 4) && data[i + 4] <= 3 &&
+            (data[i + 4] || i + 4096 > len)) {
+            g_array_append_val(ends, at);
+        }
+    }
+    g_assert_cmpuint(ends->len, >, 3);
+    g_free(data);
+    g_unlink(path);
+    g_rmdir(dir);
+    pair_free(p);
+    return ends;
+}
+
+static void run_main_loop(void)
+{
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+}
+
+static void count(void *opaque)
+{
+    (*(unsigned *)opaque)++;
+}
+
+/* Asks for a reset and the power button and sees what comes of it. */
+static void request_all(Side *side, unsigned *done)
+{
+    bql_lock(side->vm);
+    vm_add_reset_handler(side->vm, count, done);
+    vm_add_powerdown_handler(side->vm, count, done);
+    vm_request_reset(side->vm, SHUTDOWN_CAUSE_HOST_QMP_SYSTEM_RESET);
+    vm_request_powerdown(side->vm);
+    bql_unlock(side->vm);
+    run_main_loop();
+}
+
+static MigrationStatus status_now(Side *side)
+{
+    QmpContext ctx = { .vm = side->vm };
+    MigrationStatus status;
+    MigrationInfo *info;
+
+    bql_lock(side->vm);
+    info = qmp_query_migrate(&ctx, NULL);
+    bql_unlock(side->vm);
+    status = info->status;
+    qapi_free_MigrationInfo(info);
+    return status;
+}
+
+/* A source that is stuck in the middle of its devices. */
+static Pair *hung_source(void)
+{
+    uint64_t total = stream_bytes();
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, total - 1,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    g_assert_cmpint(status_now(&p->src), ==, MIGRATION_STATUS_DEVICE);
+    return p;
+}
+
+static void test_source_cancel(void)
+{
+    Pair *p = hung_source();
+    unsigned done = 0;
+
+    request_all(&p->src, &done);
+    g_assert_cmpuint(done, ==, 0);
+    bql_lock(p->src.vm);
+    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_FINISH_MIGRATE);
+    g_assert_false(
+        migration_source_allowed(p->src.vm->migration, NULL));
+    bql_unlock(p->src.vm);
+    side_cancel(&p->src);
+    g_assert_cmpint(status_now(&p->src), ==, MIGRATION_STATUS_CANCELLING);
+    side_wait(&p->src);
+    side_check(&p->src, "cancelled", true, NULL);
+    run_main_loop();
+    g_assert_cmpuint(done, ==, 2);
+    g_assert_true(runstate_is_running(p->src.vm));
+    side_wait(&p->dst);
+    side_check(&p->dst, "failed", false, "");
+    pair_free(p);
+}
+
+static void test_source_goes_on(void)
+{
+    Pair *p = hung_source();
+
+    channel_gate_release(p->src.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    pair_free(p);
+}
+
+static void *yank_thread(void *opaque)
+{
+    Side *side = opaque;
+    QmpContext ctx = { .vm = side->vm };
+    YankInstanceList list = {
+        .value = (YankInstance *)&migration_yank_instance,
+    };
+    QmpYankArgs args = { .instances = &list };
+
+    return GINT_TO_POINTER(qmp_yank(&ctx, &args, NULL));
+}
+
+/* Out of band: the main loop is in something else, with the BQL. */
+static bool yank(Side *side)
+{
+    GThread *thread;
+    bool ok;
+
+    bql_lock(side->vm);
+    thread = g_thread_new("yank", yank_thread, side);
+    ok = GPOINTER_TO_INT(g_thread_join(thread));
+    bql_unlock(side->vm);
+    return ok;
+}
+
+static bool can_be_yanked(Side *side)
+{
+    QmpContext ctx = { .vm = side->vm };
+    YankInstanceList *list = NULL;
+    bool is_there;
+
+    g_assert_true(qmp_query_yank(&ctx, &list, NULL));
+    is_there = list != NULL;
+    g_assert_true(!list || list->value->type == YANK_INSTANCE_TYPE_MIGRATION);
+    qapi_free_YankInstanceList(list);
+    return is_there;
+}
+
+static void test_source_yank(void)
+{
+    Pair *p = hung_source();
+
+    g_assert_true(can_be_yanked(&p->src));
+    g_assert_true(yank(&p->src));
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "sending device state: ");
+    g_assert_false(can_be_yanked(&p->src));
+    g_assert_false(yank(&p->src));
+    side_wait(&p->dst);
+    pair_free(p);
+}
+
+/* A destination that is stuck in the middle of a device. */
+static Pair *hung_destination(void)
+{
+    g_autoptr(GArray) ends = record_ends();
+    uint64_t start = g_array_index(ends, uint64_t, ends->len - 2);
+    Pair *p = pair_new();
+
+    /* Behind the section's head. */
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, start + 40,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_READ,
+                                            PAIR_WAIT_MS));
+    g_assert_cmpint(status_now(&p->dst), ==, MIGRATION_STATUS_ACTIVE);
+    return p;
+}
+
+static void test_destination_goes_on(void)
+{
+    Pair *p = hung_destination();
+    unsigned done = 0;
+
+    request_all(&p->dst, &done);
+    g_assert_cmpuint(done, ==, 0);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
+    side_wait(&p->dst);
+    side_wait(&p->src);
+    check_success(p);
+    run_main_loop();
+    g_assert_cmpuint(done, ==, 2);
+    pair_free(p);
+}
+
+static void test_destination_yank(void)
+{
+    Pair *p = hung_destination();
+
+    g_assert_true(can_be_yanked(&p->dst));
+    g_assert_true(yank(&p->dst));
+    side_wait(&p->dst);
+    /* What had arrived may still be loaded. */
+    side_check(&p->dst, "failed", false, "");
+    g_assert_false(can_be_yanked(&p->dst));
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "");
+    pair_free(p);
+}
+
+static void test_destination_cancel(void)
+{
+    Pair *p = hung_destination();
+
+    side_cancel(&p->src);
+    side_wait(&p->src);
+    side_check(&p->src, "cancelled", true, NULL);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
+    side_wait(&p->dst);
+    side_check(&p->dst, "failed", false, "");
+    pair_free(p);
+}
+
+static void test_destination_quit(void)
+{
+    Pair *p = hung_destination();
+
+    migration_shutdown(p->dst.vm);
+    g_assert_true(side_idle(&p->dst));
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "");
+    pair_free(p);
+}
+
+static void check_text(Side *side, bool running, const char *const *wanted)
+{
+    MigrationInfo *info;
+    bool found = false;
+
+    bql_lock(side->vm);
+    info = migration_info_new(side->vm);
+    g_assert_cmpint(info->status, ==, MIGRATION_STATUS_FAILED);
+    g_assert_cmpint(runstate_is_running(side->vm), ==, running);
+    bql_unlock(side->vm);
+    g_assert_nonnull(info->error_desc);
+    g_test_message("  %s", info->error_desc);
+    for (; *wanted && !found; wanted++) {
+        found = strstr(info->error_desc, *wanted);
+    }
+    g_assert_true(found);
+    qapi_free_MigrationInfo(info);
+}
+
+static void fault_at(uint64_t offset, bool writing)
+{
+    static const char *const phases[] = {
+        "setup: ", "sending memory: ", "stopping the guest: ",
+        "sending device state: ", "waiting for the destination: ", NULL,
+    };
+    static const char *const places[] = { " at offset ", "return path: ",
+                                          "the source hung up", NULL };
+    Pair *p = pair_new();
+
+    g_test_message("%s fails at %" PRIu64, writing ? "write" : "read", offset);
+    channel_gate_stop_at(writing ? p->src.gate : p->dst.gate,
+                         writing ? CHANNEL_GATE_WRITE : CHANNEL_GATE_READ,
+                         offset, CHANNEL_GATE_FAIL);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_text(&p->src, true, phases);
+    check_text(&p->dst, false, places);
+    pair_free(p);
+}
+
+static void test_boundaries(void)
+{
+    g_autoptr(GArray) ends = record_ends();
+
+    for (guint i = 0; i < ends->len; i++) {
+        uint64_t at = g_array_index(ends, uint64_t, i);
+
+        for (int writing = 0; writing <= 1; writing++) {
+            fault_at(at - 1, writing);
+            fault_at(at, writing);
+            if (writing || i + 1 < ends->len) {
+                fault_at(at + 1, writing); /* or the EOF has been read */
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    g_test_add_func("/hang/source/cancel", test_source_cancel);
+    g_test_add_func("/hang/source/goes-on", test_source_goes_on);
+    g_test_add_func("/hang/source/yank", test_source_yank);
+    g_test_add_func("/hang/destination/goes-on", test_destination_goes_on);
+    g_test_add_func("/hang/destination/yank", test_destination_yank);
+    g_test_add_func("/hang/destination/cancel", test_destination_cancel);
+    g_test_add_func("/hang/destination/quit", test_destination_quit);
+    g_test_add_func("/hang/boundaries", test_boundaries);
+    return g_test_run();
+}
