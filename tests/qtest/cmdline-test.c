@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line. A bad option ends the process with status 1 and a
+ * message that names it; a good one shows its effect.
+ */
+#include "qemu/osdep.h"
+#include <signal.h>
+#include "migration/guests.h"
+
+/* --- Bad use ------------------------------------------------------------------ */
+
+typedef struct BadUse {
+    const char *args; /* with blanks between */
+    const char *word; /* in the message */
+} BadUse;
+
+static const BadUse bad_uses[] = {
+    { "-no-such-option", "-no-such-option" },
+    { "--no-such-option", "no-such-option" },
+    { "disk.img", "disk.img" },
+    { "-machine no-such-board", "no-such-board" },
+    { "-machine q35,no-such-property=1", "no-such-property" },
+    { "-machine q35,memory-backend=nobody", "nobody" },
+    { "-machine", "-machine" },
+    { "-M pc-q35-99.0", "pc-q35-99.0" },
+    { "-accel no-such-accel -machine none", "no-such-accel" },
+    { "-accel kvm,no-such-property=1 -machine none", "no-such-property" },
+    { "-m x", "-m" },
+    { "-m rubbish", "rubbish" },
+    { "-m -5", "-5" },
+    { "-m 16,slots=4", "slots" },
+    { "-m 99999999999999999999", "-m" },
+    { "-mem-path /no/such/folder/file -m 16 -machine q35", "/no/such" },
+    { "-smp 0", "cpus" },
+    { "-smp rubbish", "rubbish" },
+    { "-smp 3,sockets=2,cores=2", "-smp" },
+    { "-smp 2,no-such=1", "no-such" },
+    { "-name guest=x,debug-threads=maybe", "maybe" },
+    { "-name x,no-such=1", "no-such" },
+    { "-uuid 1234", "1234" },
+    { "-object no-such-type,id=x -machine none", "no-such-type" },
+    { "-object memory-backend-ram,size=16M -machine none", "id" },
+    { "-object memory-backend-ram,id=x -machine none", "size" },
+    { "-object memory-backend-ram,id=x,size=rubbish -machine none",
+      "size" },
+    { "-object memory-backend-ram,id=x,size=1M,no-such=1 -machine none",
+      "no-such" },
+    { "-object memory-backend-file,id=x,size=1M -machine none", "mem-path" },
+    { "-object memory-backend-ram,id=x,size=1M "
+      "-object memory-backend-ram,id=x,size=1M -machine none", "x" },
+    { "-global rubbish", "rubbish" },
+    { "-global migration.no-such=1 -machine none", "no-such" },
+    { "-global migration.send-switchover-start=maybe -machine none",
+      "maybe" },
+    { "-kernel /no/such/kernel -machine q35 -accel tcg", "/no/such/kernel" },
+    { "-kernel /dev/null -machine q35 -accel tcg", "/dev/null" },
+    { "-append x -machine q35 -accel tcg", "-append" },
+    { "-initrd /no/such/initrd -machine q35 -accel tcg", "-initrd" },
+    { "-bios /no/such/bios -machine microvm -accel tcg", "/no/such/bios" },
+    { "-drive if=none,id=d,file=/no/such/disk,format=raw -machine q35 "
+      "-accel tcg", "/no/such/disk" },
+    { "-drive if=none,id=d,file=/dev/null,format=qcow2 -machine q35 "
+      "-accel tcg", "qcow2" },
+    { "-drive if=none,id=d,file=/dev/null,format=raw,no-such=1 "
+      "-machine q35 -accel tcg", "no-such" },
+    { "-device no-such-device -machine q35 -accel tcg", "no-such-device" },
+    { "-device ide-hd,drive=nobody -machine q35 -accel tcg", "nobody" },
+    { "-device isa-debug-exit,no-such=1 -machine q35 -accel tcg",
+      "no-such" },
+    { "-display sdl", "sdl" },
+    { "-vga std", "std" },
+    { "-audio alsa", "alsa" },
+    { "-chardev no-such,id=x -machine none", "no-such" },
+    { "-chardev null -machine none", "id" },
+    { "-chardev socket,id=x,path=/no/such/folder/s,server=on,wait=off "
+      "-machine none", "/no/such" },
+    { "-chardev file,id=x -machine none", "path" },
+    { "-chardev null,id=x -chardev null,id=x -machine none", "x" },
+    { "-chardev null,id=x,no-such=1 -machine none", "no-such" },
+    { "-serial no-such:thing -machine q35 -accel tcg", "no-such" },
+    { "-serial chardev:nobody -machine q35 -accel tcg", "nobody" },
+    { "-serial file:/no/such/folder/x -machine q35 -accel tcg", "/no/such" },
+    { "-monitor no-such: -machine none", "no-such" },
+    { "-qmp no-such: -machine none", "no-such" },
+    { "-qmp unix:/no/such/folder/x,server=on,wait=off -machine none",
+      "/no/such" },
+    { "-qmp tcp:127.0.0.1:rubbish,server=on,wait=off -machine none",
+      "rubbish" },
+    { "-mon chardev=nobody -machine none", "nobody" },
+    { "-mon mode=control -machine none", "chardev" },
+    { "-mon chardev=x,mode=telepathy -chardev null,id=x -machine none",
+      "telepathy" },
+    { "-incoming no-such:thing -machine none", "no-such" },
+    { "-incoming tcp:127.0.0.1 -machine none", "127.0.0.1" },
+    { "-incoming unix:/no/such/folder/s -machine none", "/no/such" },
+    { "-incoming fd:999 -machine none", "999" },
+    { "-incoming file:/no/such/file -machine none", "/no/such/file" },
+    { "-pidfile /no/such/folder/pid -machine none", "/no/such" },
+    { "-run-with no-such=1 -machine none", "no-such" },
+    { "-run-with exit-with-parent=maybe -machine none", "maybe" },
+    { "-sandbox on -machine none", "on" },
+    { "-D /no/such/folder/log -machine none", "/no/such" },
+    { "-d no-such-item -machine none", "no-such-item" },
+    { "-trace no_such_event_at_all -machine none", "no_such_event" },
+    { "-qtest no-such: -machine none", "no-such" },
+    { "-qtest-log /dev/null -machine none", "-qtest" },
+};
+
+static void test_bad(const void *data)
+{
+    const BadUse *bad = data;
+    g_auto(GStrv) words = g_strsplit(bad->args, " ", -1);
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autofree char *said = NULL;
+    int status;
+
+    if (!qtest_binary_is_ours(qtest_binary(""))) {
+        g_test_skip("stock QEMU's messages are its own affair");
+        return;
+    }
+    g_ptr_array_add(argv, (char *)qtest_binary(""));
+    for (char **word = words; *word; word++) {
+        g_ptr_array_add(argv, *word);
+    }
+    g_ptr_array_add(argv, NULL);
+    said = qtest_run((const char *const *)argv->pdata, &status);
+    if (status != 1 || !strstr(said, bad->word)) {
+        g_error("'%s' ends with status %d, says: %s(should name '%s')",
+                bad->args, status, said, bad->word);
+    }
+    /* One or few lines, not a wall. */
+    g_assert_cmpuint(strlen(said), <, 1000);
+}
+
+/* --- Good use ------------------------------------------------------------------ */
+
+static void expect_text(const char *args, const char *word)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", -1);
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autofree char *said = NULL;
+    int status;
+
+    g_ptr_array_add(argv, (char *)qtest_binary(""));
+    for (char **w = words; *w; w++) {
+        g_ptr_array_add(argv, *w);
+    }
+    g_ptr_array_add(argv, NULL);
+    said = qtest_run((const char *const *)argv->pdata, &status);
+    if (status != 0 || !strstr(said, word)) {
+        g_error("'%s' ends with status %d, says: %s(should name '%s')", args,
+                status, said, word);
+    }
+}
+
+static void test_help(void)
+{
+    expect_text("--help", "-incoming");
+    expect_text("-h", "-machine");
+    expect_text("--version", "QEMU emulator version");
+    expect_text("-machine help", "pc-q35-7.2");
+    expect_text("-machine help", "microvm");
+    expect_text("-M help", "none");
+    expect_text("-accel help", "kvm");
+    expect_text("-d help", "");
+    expect_text("-trace help", "vm_state_change");
+    expect_text("-device help", "isa-debug-exit");
+    expect_text("-object help", "memory-backend-memfd");
+    expect_text("-chardev help", "socket");
+}
+
+typedef struct Run {
+    char *dir;
+    QTest *qts;
+} Run;
+
+/* "@D" in @args: the folder. */
+static Run run_start(const char *args)
+{
+    Run run = { .dir = qtest_folder_new() };
+    g_auto(GStrv) parts = g_strsplit(args, "@D", -1);
+    g_autofree char *text = g_strjoinv(run.dir, parts);
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+
+    run.qts = qtest_start(qtest_binary(""), run.dir, "cmdline",
+                          (const char *const *)words);
+    return run;
+}
+
+static void run_end(Run *run)
+{
+    if (run->qts) {
+        qtest_quit(run->qts);
+    }
+    qtest_folder_free(run->dir);
+}
+
+static void expect_reply(Run *run, const char *command, const char *word)
+{
+    json_object *reply =
+        qtest_qmp_return(run->qts, "{'execute': '%s'}", command);
+    const char *text = json_object_to_json_string_ext(
+        reply, JSON_C_TO_STRING_PLAIN);
+
+    if (!strstr(text, word)) {
+        g_error("%s: %s has no %s", command, text, word);
+    }
+    json_object_put(reply);
+}
+
+static void expect_file(Run *run, const char *name, const char *text)
+{
+    g_autofree char *path = g_build_filename(run->dir, name, NULL);
+
+    qtest_wait_file(path, text);
+}
+
+static void test_identity(void)
+{
+    Run run = run_start("-machine none -name guest=Ann,debug-threads=on "
+                        "-uuid 11111111-2222-3333-4444-555555555555 "
+                        "-no-user-config -nodefaults -vga none -S "
+                        "-sandbox off");
+
+    expect_reply(&run, "query-name", "Ann");
+    expect_reply(&run, "query-uuid", "11111111-2222-3333-4444-555555555555");
+    expect_reply(&run, "query-status", "prelaunch");
+    run_end(&run);
+}
+
+static void test_smp(void)
+{
+    Run run;
+    json_object *cpus;
+
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        g_test_skip("several CPUs need /dev/kvm");
+        return;
+    }
+    run = run_start("-machine q35 -accel kvm -S -smp 2,sockets=1,cores=2,"
+                    "threads=1 -m size=64M -nodefaults");
+    cpus = qtest_qmp_return(run.qts, "{'execute': 'query-cpus-fast'}");
+    g_assert_cmpuint(json_object_array_length(cpus), ==, 2);
+    json_object_put(cpus);
+    run_end(&run);
+}
+
+static void test_machine_merge(void)
+{
+    Run run = run_start("-machine q35, -object memory-backend-ram,id=ram,"
+                        "size=48M -machine memory-backend=ram -accel tcg -S");
+
+    qtest_writel(run.qts, 47 * MiB, 0x12345678);
+    g_assert_cmphex(qtest_readl(run.qts, 47 * MiB), ==, 0x12345678);
+    run_end(&run);
+}
+
+static void test_accel_fallback(void)
+{
+    Run run = run_start("-accel kvm -accel tcg -machine q35 -S -m 32");
+
+    expect_reply(&run, "query-kvm", "present");
+    expect_reply(&run, "qom-list-types", "tcg-accel");
+    run_end(&run);
+    run = run_start("-machine q35,accel=tcg -m 32 -S");
+    expect_reply(&run, "query-kvm", "\"enabled\":false");
+    run_end(&run);
+}
+
+static void test_mem_path(void)
+{
+    Run run = run_start("-machine q35 -accel tcg -m 32 -S "
+                        "-mem-path @D/memory");
+    g_autofree char *path = g_build_filename(run.dir, "memory", NULL);
+
+    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+    run_end(&run);
+}
+
+/* Files that are mapped show what the guest has. */
+static void test_backend_file(void)
+{
+    Run run = run_start("-machine none,memory-backend=m -object "
+                        "memory-backend-file,id=m,size=4M,mem-path=@D/memory,"
+                        "share=on -m 4M");
+    g_autofree char *path = g_build_filename(run.dir, "memory", NULL);
+    g_autofree char *data = NULL;
+    gsize len;
+
+    qtest_writel(run.qts, 0x1000, 0x64636261);
+    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+    g_assert_cmpuint(len, ==, 4 * MiB);
+    g_assert_cmpint(memcmp(data + 0x1000, "abcd", 4), ==, 0);
+    run_end(&run);
+}
+
+static void test_prealloc(void)
+{
+    Run run = run_start("-machine none,memory-backend=m -object "
+                        "memory-backend-memfd,id=m,size=32M,prealloc=on "
+                        "-m 32M");
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/status", qtest_pid(run.qts));
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpuint(g_ascii_strtoull(strstr(text, "RssShmem:") + 9, NULL,
+                                      10), >=, 32 * 1024);
+    run_end(&run);
+}
+
+static void test_monitors(void)
+{
+    Run run = run_start("-machine none -monitor unix:@D/hmp,server=on,"
+                        "wait=off -chardev socket,id=c,path=@D/qmp2,"
+                        "server=on,wait=off -mon chardev=c,mode=control,"
+                        "pretty=on");
+    g_autofree char *hmp = g_build_filename(run.dir, "hmp", NULL);
+    g_autofree char *qmp = g_build_filename(run.dir, "qmp2", NULL);
+    QTestClient *client = qtest_client_connect(hmp);
+    bool found = false;
+
+    g_assert_true(qtest_client_puts(client, "info status\n"));
+    for (int i = 0; i < 10 && !found; i++) {
+        g_autofree char *line = qtest_client_line(client);
+
+        g_assert_nonnull(line);
+        found = strstr(line, "VM status") != NULL;
+    }
+    g_assert_true(found);
+    qtest_client_free(client);
+    client = qtest_client_connect(qmp);
+    {
+        /* Pretty: an object starts with a line of its own. */
+        g_autofree char *line = qtest_client_line(client);
+
+        g_assert_cmpstr(line, ==, "{");
+    }
+    qtest_client_free(client);
+    run_end(&run);
+}
+
+static void test_log(void)
+{
+    Run run = run_start("-machine none -D @D/log -d trace:vm_state_ch* "
+                        "-trace vm_state_change");
+
+    qtest_qmp_ok(run.qts, "{'execute': 'stop'}");
+    expect_file(&run, "log", "vm_state_change");
+    run_end(&run);
+}
+
+static void test_pidfile(void)
+{
+    Run run = run_start("-machine none -pidfile @D/pid");
+    g_autofree char *path = g_build_filename(run.dir, "pid", NULL);
+    g_autofree char *text = g_strdup_printf("%d\n", qtest_pid(run.qts));
+
+    g_assert_true(qtest_file_has(path, text));
+    qtest_quit(run.qts);
+    run.qts = NULL;
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    run_end(&run);
+}
+
+/* The process that was started ends with 0 when the monitor is there. */
+static void test_daemonize(void)
+{
+    g_autofree char *dir = qtest_folder_new();
+    g_autofree char *pidfile = g_build_filename(dir, "pid", NULL);
+    g_autofree char *socket_path = g_build_filename(dir, "qmp", NULL);
+    g_autofree char *spec =
+        g_strdup_printf("unix:%s,server=on,wait=off", socket_path);
+    const char *const argv[] = { qtest_binary(""), "-machine", "none",
+                                 "-display", "none", "-daemonize",
+                                 "-pidfile", pidfile, "-qmp", spec, NULL };
+    g_autofree char *said = NULL;
+    g_autofree char *text = NULL;
+    QTestClient *client;
+    gint64 deadline;
+    int status, pid;
+
+    said = qtest_run(argv, &status);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_true(g_file_get_contents(pidfile, &text, NULL, NULL));
+    pid = atoi(text);
+    g_assert_cmpint(pid, >, 1);
+    g_assert_cmpint(kill(pid, 0), ==, 0);
+    client = qtest_client_connect(socket_path);
+    {
+        g_autofree char *line = qtest_client_line(client);
+
+        g_assert_nonnull(strstr(line, "QMP"));
+    }
+    g_assert_true(qtest_client_puts(
+        client, "{'execute': 'qmp_capabilities'}{'execute': 'quit'}\n"));
+    deadline = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+    while (kill(pid, 0) == 0) {
+        g_autofree char *stat = g_strdup_printf("/proc/%d/stat", pid);
+        g_autofree char *state = NULL;
+
+        /* Nobody may be there to reap it. */
+        if (g_file_get_contents(stat, &state, NULL, NULL) &&
+            strstr(state, ") Z ")) {
+            break;
+        }
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_usleep(1000);
+    }
+    qtest_client_free(client);
+    unlink(socket_path);
+    qtest_folder_free(g_steal_pointer(&dir));
+}
+
+/* What is wrong is known before the process goes to the background. */
+static void test_daemonize_error(void)
+{
+    const char *const argv[] = { qtest_binary(""), "-machine", "none",
+                                 "-display", "none", "-daemonize",
+                                 "-incoming", "unix:/no/such/folder/s",
+                                 NULL };
+    int status;
+    g_autofree char *said = qtest_run(argv, &status);
+
+    g_assert_cmpint(status, ==, 1);
+    g_assert_nonnull(strstr(said, "/no/such"));
+}
+
+static void test_incoming_twice(void)
+{
+    Run run = run_start("-machine none -incoming defer -incoming "
+                        "unix:@D/mig");
+
+    expect_reply(&run, "query-status", "inmigrate");
+    run_end(&run);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < ARRAY_SIZE(bad_uses); i++) {
+        g_autofree char *name = g_strdelimit(g_strdup(bad_uses[i].args),
+                                             "/ ", '_');
+        g_autofree char *path = g_strdup_printf("/cmdline/bad/%s", name);
+
+        g_test_add_data_func(path, &bad_uses[i], test_bad);
+    }
+    g_test_add_func("/cmdline/help", test_help);
+    g_test_add_func("/cmdline/identity", test_identity);
+    g_test_add_func("/cmdline/smp", test_smp);
+    g_test_add_func("/cmdline/machine-merge", test_machine_merge);
+    g_test_add_func("/cmdline/accel-fallback", test_accel_fallback);
+    g_test_add_func("/cmdline/mem-path", test_mem_path);
+    g_test_add_func("/cmdline/backend-file", test_backend_file);
+    g_test_add_func("/cmdline/prealloc", test_prealloc);
+    g_test_add_func("/cmdline/monitors", test_monitors);
+    g_test_add_func("/cmdline/log", test_log);
+    g_test_add_func("/cmdline/pidfile", test_pidfile);
+    g_test_add_func("/cmdline/daemonize", test_daemonize);
+    g_test_add_func("/cmdline/daemonize-error", test_daemonize_error);
+    g_test_add_func("/cmdline/incoming-twice", test_incoming_twice);
+    return g_test_run();
+}

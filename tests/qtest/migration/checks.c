@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a migration test looks at: states, figures, events, memory. */
+#include "qemu/osdep.h"
+#include "migration/framework.h"
+
+#define SECONDS(n) ((n) * G_TIME_SPAN_SECOND)
+
+/* --- Values ---------------------------------------------------------------- */
+
+static char *query_string(QTest *qts, const char *command, const char *key)
+{
+    struct json_object *info =
+        qtest_qmp_return(qts, "{'execute': '%s'}", command);
+    struct json_object *value;
+    char *text = NULL;
+
+    if (json_object_object_get_ex(info, key, &value)) {
+        text = g_strdup(json_object_get_string(value));
+    }
+    json_object_put(info);
+    return text;
+}
+
+char *migrate_status(QTest *qts)
+{
+    char *status = query_string(qts, "query-migrate", "status");
+
+    return status ? status : g_strdup("none");
+}
+
+char *migrate_error(QTest *qts)
+{
+    return query_string(qts, "query-migrate", "error-desc");
+}
+
+char *migrate_run_state(QTest *qts)
+{
+    return query_string(qts, "query-status", "status");
+}
+
+static int64_t number_in(struct json_object *info, const char *path)
+{
+    g_auto(GStrv) keys = g_strsplit(path, ".", -1);
+
+    for (char **key = keys; *key; key++) {
+        if (!json_object_object_get_ex(info, *key, &info)) {
+            return -1;
+        }
+    }
+    return json_object_get_int64(info);
+}
+
+int64_t migrate_number(QTest *qts, const char *path)
+{
+    struct json_object *info =
+        qtest_qmp_return(qts, "{'execute': 'query-migrate'}");
+    int64_t value = number_in(info, path);
+
+    json_object_put(info);
+    return value;
+}
+
+/* --- Waiting ---------------------------------------------------------------- */
+
+static bool is_final(const char *status)
+{
+    return g_str_equal(status, "completed") ||
+           g_str_equal(status, "failed") || g_str_equal(status, "cancelled");
+}
+
+void migrate_wait_status(QTest *qts, const char *wanted)
+{
+    gint64 deadline = g_get_monotonic_time() + SECONDS(QTEST_TIMEOUT_S);
+
+    for (;;) {
+        g_autofree char *status = migrate_status(qts);
+
+        if (g_str_equal(status, wanted)) {
+            return;
+        }
+        if (is_final(status) || g_get_monotonic_time() > deadline) {
+            g_autofree char *error = migrate_error(qts);
+            g_autofree char *events = qtest_event_history(qts);
+
+            g_error("migration is %s, not %s; error-desc: %s; events: %s",
+                    status, wanted, error ? error : "none", events);
+        }
+        g_usleep(1000);
+    }
+}
+
+void migrate_wait_number(QTest *qts, const char *path, int64_t least)
+{
+    gint64 deadline = g_get_monotonic_time() + SECONDS(QTEST_TIMEOUT_S);
+
+    for (;;) {
+        int64_t value = migrate_number(qts, path);
+        g_autofree char *status = NULL;
+
+        if (value >= least) {
+            return;
+        }
+        status = migrate_status(qts);
+        if (is_final(status) || g_get_monotonic_time() > deadline) {
+            g_error("%s is %" PRId64 ", not %" PRId64 ", and the migration "
+                    "is %s", path, value, least, status);
+        }
+        g_usleep(1000);
+    }
+}
+
+void migrate_assert_run_state(QTest *qts, const char *state)
+{
+    g_autofree char *now = migrate_run_state(qts);
+    struct json_object *info =
+        qtest_qmp_return(qts, "{'execute': 'query-status'}");
+
+    g_assert_cmpstr(now, ==, state);
+    g_assert_cmpint(json_object_get_boolean(
+                        json_object_object_get(info, "running")), ==,
+                    g_str_equal(state, "running"));
+    json_object_put(info);
+}
+
+/* --- The guest --------------------------------------------------------------- */
+
+void migrate_assert_guest_works(MigrateTest *t, QTest *qts)
+{
+    gint64 deadline = g_get_monotonic_time() + SECONDS(QTEST_TIMEOUT_S);
+
+    migrate_assert_run_state(qts, "running");
+    /* It changes twice: time for one whole pass in between. */
+    for (int changes = 0; changes < 2; changes++) {
+        uint32_t before = qtest_readl(qts, t->guest->busy_at);
+
+        while (qtest_readl(qts, t->guest->busy_at) == before) {
+            if (g_get_monotonic_time() > deadline) {
+                g_error("the guest at the %s changes no memory",
+                        qts == t->src ? "source" : "destination");
+            }
+            g_usleep(1000);
+        }
+    }
+    t->guest->assert_no_errors(qts == t->src ? t->src_serial
+                                             : t->dst_serial);
+}
+
+/* g_free(). The VM is stopped. */
+static uint8_t *read_ram(MigrateTest *t, QTest *qts, uint64_t from,
+                         uint64_t to)
+{
+    g_autofree char *path = g_build_filename(t->dir, "ram", NULL);
+    g_autoptr(GError) gerr = NULL;
+    char *ram;
+    gsize len;
+
+    qtest_qmp_ok(qts, "{'execute': 'pmemsave', 'arguments': {'val': %" PRIu64
+                 ", 'size': %" PRIu64 ", 'filename': '%s'}}", from, to - from,
+                 path);
+    g_file_get_contents(path, &ram, &len, &gerr);
+    g_assert_no_error(gerr);
+    g_assert_cmpuint(len, ==, to - from);
+    unlink(path);
+    return (uint8_t *)ram;
+}
+
+void migrate_assert_memory_whole(MigrateTest *t, QTest *qts)
+{
+    g_autofree char *state = migrate_run_state(qts);
+    bool running = g_str_equal(state, "running");
+    g_autofree uint8_t *ram = NULL;
+
+    if (running) {
+        qtest_qmp_ok(qts, "{'execute': 'stop'}");
+    }
+    ram = read_ram(t, qts, t->guest->from, t->guest->to);
+    t->guest->assert_whole(t->guest, ram);
+    if (running) {
+        qtest_qmp_ok(qts, "{'execute': 'cont'}");
+    }
+}
+
+void migrate_assert_same_memory(MigrateTest *t)
+{
+    uint64_t from = 1 * MiB;
+    uint64_t to = t->guest->ram_bytes;
+    g_autofree uint8_t *src = read_ram(t, t->src, from, to);
+    g_autofree uint8_t *dst = read_ram(t, t->dst, from, to);
+
+    for (uint64_t at = 0; at < to - from; at += 4096) {
+        if (memcmp(src + at, dst + at, 4096) != 0) {
+            g_error("the page at 0x%" PRIx64 " differs", from + at);
+        }
+    }
+}
+
+/* --- After a migration --------------------------------------------------------- */
+
+/* Aborts unless @events has these names in this order. */
+static void assert_events(QTest *qts, const char *names)
+{
+    g_autofree char *history = qtest_event_history(qts);
+    g_auto(GStrv) wanted = g_strsplit(names, " ", -1);
+    g_auto(GStrv) events = g_strsplit(history, " ", -1);
+    char **event = events;
+
+    for (char **name = wanted; *name; name++) {
+        while (*event && !g_str_equal(*event, *name)) {
+            event++;
+        }
+        if (!*event) {
+            g_error("events are '%s': '%s' is not there or out of order (%s)",
+                    history, *name, names);
+        }
+        event++;
+    }
+}
+
+static void assert_source_figures(QTest *qts)
+{
+    static const char *const figures[] = {
+        "ram.transferred", "ram.remaining", "ram.total", "ram.duplicate",
+        "ram.normal", "ram.normal-bytes", "ram.dirty-pages-rate", "ram.mbps",
+        "ram.dirty-sync-count", "ram.page-size", "ram.pages-per-second",
+        "ram.precopy-bytes", "ram.downtime-bytes", "total-time", "downtime",
+        "setup-time",
+    };
+    struct json_object *info =
+        qtest_qmp_return(qts, "{'execute': 'query-migrate'}");
+    int64_t pages;
+
+    for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
+        if (number_in(info, figures[i]) < 0) {
+            g_error("query-migrate has no %s: %s", figures[i],
+                    json_object_to_json_string(info));
+        }
+    }
+    pages = number_in(info, "ram.normal");
+    g_assert_cmpint(number_in(info, "ram.page-size"), ==, 4096);
+    g_assert_cmpint(number_in(info, "ram.remaining"), ==, 0);
+    g_assert_cmpint(number_in(info, "ram.dirty-sync-count"), >=, 2);
+    g_assert_cmpint(number_in(info, "ram.normal-bytes"), ==, pages * 4096);
+    g_assert_cmpint(number_in(info, "ram.transferred"), >=, pages * 4096);
+    g_assert_cmpint(number_in(info, "total-time"), >=,
+                    number_in(info, "downtime"));
+    json_object_put(info);
+}
+
+/* All events that the source sends come before the reply to a query. */
+static void assert_source_events(MigrateTest *t)
+{
+    bool ran = !t->c->paused && !(t->c->src_args &&
+                                  strstr(t->c->src_args, "-S"));
+
+    assert_events(t->src,
+                  ran ? "MIGRATION:setup MIGRATION:active STOP "
+                        "MIGRATION:device MIGRATION:completed"
+                      : "MIGRATION:setup MIGRATION:active MIGRATION:device "
+                        "MIGRATION:completed");
+    assert_events(t->src, "MIGRATION_PASS MIGRATION_PASS");
+}
+
+void migrate_assert_moved(MigrateTest *t)
+{
+    bool runs = !t->c->paused && !t->c->dst_stopped;
+
+    migrate_wait_status(t->dst, "completed");
+    assert_source_figures(t->src);
+    assert_source_events(t);
+    migrate_assert_run_state(t->src, "postmigrate");
+    /* Reading a file may be over before events are switched on. */
+    if (!t->c->stored || !t->c->direct) {
+        assert_events(t->dst, "MIGRATION:active MIGRATION:completed");
+    }
+    if (t->c->src_args && strstr(t->c->src_args, "-S")) {
+        return;
+    }
+    if (runs) {
+        json_object_put(qtest_wait_event(t->dst, "RESUME"));
+        g_assert_cmpint(qtest_event_time_us(t->src, "STOP"), <=,
+                        qtest_event_time_us(t->dst, "RESUME"));
+    } else {
+        migrate_assert_same_memory(t);
+        migrate_assert_run_state(t->dst, "paused");
+        qtest_qmp_ok(t->dst, "{'execute': 'cont'}");
+    }
+    migrate_assert_guest_works(t, t->dst);
+    migrate_assert_memory_whole(t, t->dst);
+    migrate_assert_guest_works(t, t->dst);
+}
+
+void migrate_assert_stayed(MigrateTest *t)
+{
+    if (t->c->paused) {
+        migrate_assert_run_state(t->src, "paused");
+        qtest_qmp_ok(t->src, "{'execute': 'cont'}");
+    }
+    migrate_assert_guest_works(t, t->src);
+    migrate_assert_memory_whole(t, t->src);
+    migrate_assert_guest_works(t, t->src);
+}
+
+void migrate_end_destination(MigrateTest *t, MigrateDstEnd end)
+{
+    if (!t->dst) {
+        return;
+    }
+    switch (end) {
+    case MIGRATE_DST_EXITS_1:
+        qtest_wait_exit(t->dst, 1);
+        t->dst = NULL;
+        break;
+    case MIGRATE_DST_FAILED:
+        migrate_wait_status(t->dst, "failed");
+        break;
+    case MIGRATE_DST_WAITS:
+        migrate_assert_run_state(t->dst, "inmigrate");
+        break;
+    }
+}
