@@ -25,7 +25,6 @@ struct GlobalStateLoaded {
  */
 typedef struct TimerState {
     VM *vm;
-    int64_t ticks_bias;
     int64_t cpu_ticks_offset;
     int64_t cpu_clock_offset;
 } TimerState;
@@ -36,7 +35,8 @@ static bool timer_pre_save(void *opaque, Error **errp)
 
     ts->cpu_clock_offset = clock_get_virtual_offset_ns(ts->vm);
     ts->cpu_ticks_offset =
-        (int64_t)((uint64_t)ts->cpu_clock_offset + (uint64_t)ts->ticks_bias);
+        (int64_t)((uint64_t)ts->cpu_clock_offset +
+                  (uint64_t)clock_get_ticks_bias(ts->vm));
     return true;
 }
 
@@ -52,8 +52,8 @@ static bool timer_post_load(void *opaque, int version_id, Error **errp)
 {
     TimerState *ts = opaque;
 
-    ts->ticks_bias = (int64_t)((uint64_t)ts->cpu_ticks_offset -
-                               (uint64_t)ts->cpu_clock_offset);
+    clock_set_ticks_bias(ts->vm, (int64_t)((uint64_t)ts->cpu_ticks_offset -
+                                           (uint64_t)ts->cpu_clock_offset));
     clock_set_virtual_offset_ns(ts->vm, ts->cpu_clock_offset);
     return true;
 }
@@ -121,6 +121,28 @@ static bool global_state_pre_save(void *opaque, Error **errp)
     return true;
 }
 
+/*
+ * States a guest can rest in. The others are passing ones of a process, or
+ * need what is not here; the source keeps its guest if it sends one.
+ */
+static bool run_state_loadable(RunState state)
+{
+    switch (state) {
+    case RUN_STATE_RUNNING:
+    case RUN_STATE_PAUSED:
+    case RUN_STATE_PRELAUNCH:
+    case RUN_STATE_POSTMIGRATE:
+    case RUN_STATE_SHUTDOWN:
+    case RUN_STATE_IO_ERROR:
+    case RUN_STATE_WATCHDOG:
+    case RUN_STATE_GUEST_PANICKED:
+    case RUN_STATE_INTERNAL_ERROR:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool global_state_post_load(void *opaque, int version_id, Error **errp)
 {
     GlobalState *gs = opaque;
@@ -135,6 +157,11 @@ static bool global_state_post_load(void *opaque, int version_id, Error **errp)
     }
     if (!RunState_parse(name, &state, NULL)) {
         error_setg(errp, "run state '%s' is unknown here", name);
+        return false;
+    }
+    if (!run_state_loadable(state)) {
+        error_setg(errp, "a guest in run state '%s' cannot go on here; bring "
+                   "it to 'running' or 'paused' at the source", name);
         return false;
     }
     if (!mis->global_state) {

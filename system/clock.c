@@ -26,6 +26,7 @@ struct VMClock {
 
     /* [lock: bql] */
     VMTimer *first; /* armed timers, earliest first */
+    int64_t ticks_bias;
 };
 
 struct VMTimer {
@@ -140,6 +141,16 @@ void clock_enable(VM *vm, bool running)
 int64_t clock_get_virtual_offset_ns(VM *vm)
 {
     return clock_virtual_ns(vm);
+}
+
+int64_t clock_get_ticks_bias(VM *vm)
+{
+    return vm->clock->ticks_bias;
+}
+
+void clock_set_ticks_bias(VM *vm, int64_t bias)
+{
+    vm->clock->ticks_bias = bias;
 }
 
 void clock_set_virtual_offset_ns(VM *vm, int64_t offset_ns)

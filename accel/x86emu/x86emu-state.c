@@ -50,6 +50,7 @@ void emu_state_save(X86Emu *e)
         memcpy(env->xmm_regs[i].q, &x86->sse.XMM[i], 16);
     }
     env->tsc = emu_read_tsc(e);
+    clock_set_ticks_bias(e->vm, (int64_t)e->tsc_offset);
     env->interrupt_shadow = e->shadow;
 }
 
@@ -102,7 +103,10 @@ bool emu_state_load(X86Emu *e, Error **errp)
         memcpy(&x86->sse.XMM[i], env->xmm_regs[i].q, 16);
     }
     x86->intr_type = 0;
-    e->tsc_offset = env->tsc - (uint64_t)clock_virtual_ns(e->vm);
+    /* Stock's TCG leaves the field 0 and keeps the counter with the clock. */
+    e->tsc_offset = env->tsc
+                        ? env->tsc - (uint64_t)clock_virtual_ns(e->vm)
+                        : (uint64_t)clock_get_ticks_bias(e->vm);
     e->a20_mask = env->a20_mask;
     e->shadow = env->interrupt_shadow;
     e->fault.pending = false;

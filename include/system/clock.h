@@ -25,6 +25,14 @@ void clock_enable(VM *vm, bool running);
 int64_t clock_get_virtual_offset_ns(VM *vm);
 void clock_set_virtual_offset_ns(VM *vm, int64_t offset_ns);
 
+/*
+ * How far the tick counter of interpreted vCPUs (their TSC) is ahead of
+ * virtual time, at whose rate it counts. In the `timer` section it is what
+ * cpu_ticks_offset has more than cpu_clock_offset. BQL.
+ */
+int64_t clock_get_ticks_bias(VM *vm);
+void clock_set_ticks_bias(VM *vm, int64_t bias);
+
 /* Under qtest: time moves to @target_ns, firing timers on the way. BQL. */
 void clock_set_manual(VM *vm, bool manual);
 bool clock_is_manual(VM *vm);

@@ -192,6 +192,16 @@ void clock_set_virtual_offset_ns(VM *vm, int64_t offset_ns)
     test_vm_of(vm)->clock_ns = offset_ns;
 }
 
+int64_t clock_get_ticks_bias(VM *vm)
+{
+    return test_vm_of(vm)->ticks_bias;
+}
+
+void clock_set_ticks_bias(VM *vm, int64_t bias)
+{
+    test_vm_of(vm)->ticks_bias = bias;
+}
+
 /* A timer is its deadline here. */
 struct VMTimer {
     int64_t expire_ns;

@@ -17,6 +17,7 @@ typedef struct TestVM {
     MigrationIncomingState incoming;
     GPtrArray *blocks;
     int64_t clock_ns;
+    int64_t ticks_bias;
     bool logging;
     unsigned log_starts;
     unsigned clears;

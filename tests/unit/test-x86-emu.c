@@ -258,6 +258,38 @@ static void test_counts(void)
     guest_free(g);
 }
 
+/* rdtsc; mov [0x2000], eax; mov [0x2004], edx; mov dx, PORT_DONE; out */
+static const uint8_t guest_tsc[] = {
+    0x0f, 0x31,
+    0xa3, 0x00, 0x20, 0x00, 0x00,
+    0x89, 0x15, 0x04, 0x20, 0x00, 0x00,
+    0x66, 0xba, PORT_DONE & 0xff, PORT_DONE >> 8,
+    0xee,
+    0xf4,
+};
+
+/*
+ * A stream of stock QEMU's TCG has no counter with the CPU, but ticks ahead
+ * of the clock: the guest's counter must not run backwards.
+ */
+static void test_tsc_from_ticks(void)
+{
+    Guest *g = guest_new(guest_tsc, sizeof(guest_tsc));
+    int64_t bias = 5000000000000;
+    uint64_t tsc;
+
+    bql_lock(g->vm);
+    clock_set_ticks_bias(g->vm, bias);
+    g->cpu->arch->tsc = 0;
+    bql_unlock(g->vm);
+    guest_run(g);
+    tsc = guest_word(g, 0x2000) | (uint64_t)guest_word(g, 0x2004) << 32;
+    g_assert_cmpuint(tsc, >=, bias);
+    g_assert_cmpuint(tsc, <, bias + 100 * NANOSECONDS_PER_SECOND);
+    g_assert_cmpint(clock_get_ticks_bias(g->vm), ==, bias);
+    guest_free(g);
+}
+
 static void test_page_fault(void)
 {
     Guest *g = guest_new(guest_pf, sizeof(guest_pf));
@@ -545,6 +577,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/x86-emu/counts", test_counts);
+    g_test_add_func("/x86-emu/tsc-from-ticks", test_tsc_from_ticks);
     g_test_add_func("/x86-emu/page-fault", test_page_fault);
     g_test_add_func("/x86-emu/rings", test_rings);
     g_test_add_func("/x86-emu/interrupts", test_interrupts);
