@@ -55,10 +55,21 @@ class Findings:
         print(f'{place}: {text}')
 
 
-def tracked_files():
+def all_files():
+    """Paths of the sources: what git knows, or what lies in a tarball."""
     out = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard'],
-                         cwd=ROOT, check=True, capture_output=True, text=True)
-    return [path for path in out.stdout.split('\n')
+                         cwd=ROOT, capture_output=True, text=True,
+                         check=False)
+    if out.returncode == 0:
+        return out.stdout.split('\n')
+    return [os.path.relpath(os.path.join(base, name), ROOT)
+            for folder in list(RANKS) + ['include', 'tests']
+            for base, _, names in os.walk(os.path.join(ROOT, folder))
+            for name in names]
+
+
+def source_files():
+    return [path for path in all_files()
             if path.endswith(('.c', '.h')) and
             os.path.exists(os.path.join(ROOT, path))]
 
@@ -211,7 +222,7 @@ def main():
                         help='also list what has no unit test of its own')
     opts = parser.parse_args()
     found = Findings()
-    for path in tracked_files():
+    for path in source_files():
         text = read(path)
         check_headers(path, text, found)
         check_budgets(path, text, found)
