@@ -128,18 +128,19 @@ static void *incoming_thread(void *opaque)
 /* --- The end -------------------------------------------------------------- */
 
 /* Any thread. */
-static void incoming_shutdown_channel(MigrationIncomingState *mis)
+static void incoming_shutdown_channel(MigrationIncomingState *mis,
+                                      QIOChannelShutdown how)
 {
     g_mutex_lock(&mis->file_lock);
     if (mis->channel) {
-        qio_channel_shutdown(mis->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+        qio_channel_shutdown(mis->channel, how, NULL);
     }
     g_mutex_unlock(&mis->file_lock);
 }
 
 static void incoming_yank(void *opaque)
 {
-    incoming_shutdown_channel(opaque);
+    incoming_shutdown_channel(opaque, QIO_CHANNEL_SHUTDOWN_BOTH);
 }
 
 static void incoming_release(MigrationIncomingState *mis)
@@ -237,7 +238,8 @@ void migration_incoming_abort(MigrationIncomingState *mis)
         yank_unregister_instance(mis->vm, &migration_yank_instance);
         migration_advance(&mis->machine, MIGRATION_EV_FAIL, NULL);
     }
-    incoming_shutdown_channel(mis);
+    /* The source shall still hear that its guest was not taken over. */
+    incoming_shutdown_channel(mis, QIO_CHANNEL_SHUTDOWN_READ);
 }
 
 /* --- The start ------------------------------------------------------------ */

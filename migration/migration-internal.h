@@ -35,6 +35,14 @@ void migration_source_cleanup(VM *vm, void *opaque);
 void migration_fail_in_phase(MigrationState *s, Error *err);
 /* Makes all I/O on the channel end. Any thread. */
 void migration_source_shutdown_channel(MigrationState *s);
+/*
+ * Ends sending only: a destination that has not decided yet refuses then, and
+ * the answer of one that has can still be read. Any thread.
+ */
+void migration_source_end_sending(MigrationState *s);
+
+/* How long that answer is waited for. */
+#define MIGRATION_ANSWER_WAIT_MS 10000
 
 /* --- migration-thread.c -------------------------------------------------- */
 void *migration_thread(void *opaque);

@@ -33,11 +33,14 @@ const MigrationEdge migration_edges[] = {
     { SRC, ST(DEVICE), EV(DONE), ST(COMPLETED), VM_(STOPPED), "main" },
     { SRC, ST(DEVICE), EV(FAIL), ST(FAILED), VM_(RESTORED), "main" },
     { SRC, ST(DEVICE), EV(CANCEL), ST(CANCELLING), VM_(UNCHANGED), "main" },
+    /* All was sent and no answer came: the destination may have the guest. */
+    { SRC, ST(DEVICE), EV(LOST), ST(FAILED), VM_(STOPPED), "main" },
 
     { SRC, ST(CANCELLING), EV(CANCEL_DONE), ST(CANCELLED), VM_(RESTORED),
       "main" },
     /* The cancel came too late: the destination has the guest. */
     { SRC, ST(CANCELLING), EV(DONE), ST(COMPLETED), VM_(STOPPED), "main" },
+    { SRC, ST(CANCELLING), EV(LOST), ST(FAILED), VM_(STOPPED), "main" },
 
     { DST, ST(NONE), EV(START), ST(SETUP), VM_(UNCHANGED), "main" },
     { DST, ST(SETUP), EV(CONNECTED), ST(ACTIVE), VM_(UNCHANGED), "main" },
@@ -58,6 +61,7 @@ const char *MigrationEvent_str(MigrationEvent event)
         [MIGRATION_EV_FAIL] = "fail",
         [MIGRATION_EV_CANCEL] = "cancel",
         [MIGRATION_EV_CANCEL_DONE] = "cancel-done",
+        [MIGRATION_EV_LOST] = "lost",
     };
 
     g_assert((unsigned)event < ARRAY_SIZE(names));

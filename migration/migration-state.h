@@ -20,6 +20,7 @@ typedef enum MigrationEvent {
     MIGRATION_EV_FAIL,
     MIGRATION_EV_CANCEL,      /* asked to */
     MIGRATION_EV_CANCEL_DONE, /* cleaned up after */
+    MIGRATION_EV_LOST,        /* nobody can tell who has the guest */
     MIGRATION_EV__MAX,
 } MigrationEvent;
 

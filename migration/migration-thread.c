@@ -210,6 +210,20 @@ static bool phase_switchover(MigrationState *s, Error **errp)
     return ok;
 }
 
+/*
+ * A destination that fails before it has opened the return path cannot say
+ * so: hear from it before it might be taken for one that has the guest.
+ */
+static bool wait_for_pong(MigrationState *s, Error **errp)
+{
+    bool ok;
+
+    bql_unlock(s->vm);
+    ok = return_path_wait_pong(s->return_path, errp);
+    bql_lock(s->vm);
+    return ok;
+}
+
 static bool phase_complete(MigrationState *s, Error **errp)
 {
     bool ok;
@@ -219,10 +233,18 @@ static bool phase_complete(MigrationState *s, Error **errp)
         savevm_send_switchover_start(s->to_dst);
     }
     qatomic_set(&s->completing, true);
+    s->before_commit = s->return_path ? wait_for_pong : NULL;
     ok = savevm_complete(s, s->to_dst, errp);
     update_bytes(s);
     bql_unlock(s->vm);
     return ok;
+}
+
+/* The far end of what was committed may be a running guest. */
+static bool someone_may_run_it(MigrationState *s)
+{
+    return s->committed &&
+           qio_channel_has_feature(s->channel, QIO_CHANNEL_FEATURE_DUPLEX);
 }
 
 static bool phase_outcome(MigrationState *s, Error **errp)
@@ -231,10 +253,10 @@ static bool phase_outcome(MigrationState *s, Error **errp)
         return return_path_wait(s->return_path, -1, errp);
     }
     /*
-     * No answer can come, but a cancel may have: then the far end saw the
-     * stream cut, or will be told by nobody.
+     * No answer can come, but a cancel may have. A guest behind a socket may
+     * run already; a file or a command has nobody yet.
      */
-    if (migration_should_stop(s)) {
+    if (migration_should_stop(s) && !someone_may_run_it(s)) {
         error_setg(errp, "told to stop before the channel was closed");
         return false;
     }
@@ -264,19 +286,28 @@ static const MigrationPhase phases[] = {
 static bool phase_failed(MigrationState *s, Error *err)
 {
     Error *refusal = NULL;
+    bool verdict = false;
 
     if (s->return_path) {
-        if (return_path_wait(s->return_path, REFUSAL_WAIT_MS, &refusal)) {
+        if (s->committed) {
+            migration_source_end_sending(s);
+        }
+        if (return_path_wait(s->return_path,
+                             s->committed ? MIGRATION_ANSWER_WAIT_MS
+                                          : REFUSAL_WAIT_MS,
+                             &refusal)) {
             error_free(err);
             return true;
         }
-        if (return_path_has_verdict(s->return_path)) {
+        verdict = return_path_has_verdict(s->return_path);
+        if (verdict) {
             error_free(err);
             err = refusal;
         } else {
             error_free(refusal);
         }
     }
+    s->outcome_unknown = !verdict && someone_may_run_it(s);
     migration_fail_in_phase(s, err);
     return false;
 }

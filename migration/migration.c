@@ -74,13 +74,23 @@ bool migration_should_stop(MigrationState *s)
            migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING;
 }
 
-void migration_source_shutdown_channel(MigrationState *s)
+static void source_shutdown(MigrationState *s, QIOChannelShutdown how)
 {
     g_mutex_lock(&s->file_lock);
     if (s->channel) {
-        qio_channel_shutdown(s->channel, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+        qio_channel_shutdown(s->channel, how, NULL);
     }
     g_mutex_unlock(&s->file_lock);
+}
+
+void migration_source_shutdown_channel(MigrationState *s)
+{
+    source_shutdown(s, QIO_CHANNEL_SHUTDOWN_BOTH);
+}
+
+void migration_source_end_sending(MigrationState *s)
+{
+    source_shutdown(s, QIO_CHANNEL_SHUTDOWN_WRITE);
 }
 
 static void source_yank(void *opaque)
@@ -101,7 +111,9 @@ static void restore_guest(MigrationState *s)
         runstate_get(s->vm) != RUN_STATE_FINISH_MIGRATE) {
         return;
     }
-    if (s->old_runstate == RUN_STATE_RUNNING) {
+    if (s->old_runstate == RUN_STATE_RUNNING && vm_stop_asked(s->vm)) {
+        ok = runstate_set(s->vm, RUN_STATE_PAUSED, &err);
+    } else if (s->old_runstate == RUN_STATE_RUNNING) {
         ok = vm_start(s->vm, &err);
     } else {
         ok = runstate_set(s->vm, s->old_runstate, &err);
@@ -136,17 +148,47 @@ static void release_channel(MigrationState *s)
     qio_channel_unref(ioc);
 }
 
+/* The guest stays stopped: it is, or may be, at the destination. */
+static void give_up_guest(MigrationState *s)
+{
+    Error *err = NULL;
+
+    if (!runstate_set(s->vm, RUN_STATE_POSTMIGRATE, &err)) {
+        error_report_err(err);
+    }
+    vm_drop_requests(s->vm);
+}
+
+/* Also where the migration was being cancelled: this is no plain end of it. */
+static void report_unknown(MigrationState *s)
+{
+    Error *err;
+
+    g_mutex_lock(&s->error_lock);
+    err = s->error;
+    qatomic_set(&s->error, NULL);
+    if (!err) {
+        error_setg(&err, "no answer came");
+    }
+    error_prepend(&err, "the outcome is unknown, the destination may run the "
+                        "guest: check it; 'cont' here takes the guest back; "
+                        "the reason: ");
+    qatomic_set(&s->error, err);
+    g_mutex_unlock(&s->error_lock);
+}
+
 static void move_to_end(MigrationState *s)
 {
     MigrationEvent event;
-    Error *err = NULL;
     bool moved;
 
     if (s->succeeded) {
         event = MIGRATION_EV_DONE;
-        if (!runstate_set(s->vm, RUN_STATE_POSTMIGRATE, &err)) {
-            error_report_err(err);
-        }
+        give_up_guest(s);
+    } else if (s->outcome_unknown) {
+        event = MIGRATION_EV_LOST;
+        report_unknown(s);
+        give_up_guest(s);
     } else if (migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING) {
         event = MIGRATION_EV_CANCEL_DONE;
         restore_guest(s);
@@ -168,6 +210,11 @@ void migration_source_cleanup(VM *vm, void *opaque)
     if (had_thread) {
         g_thread_join(s->thread);
         s->thread = NULL;
+    }
+    if (s->cut_timer) {
+        g_source_destroy(s->cut_timer);
+        g_source_unref(s->cut_timer);
+        s->cut_timer = NULL;
     }
     release_channel(s);
     g_free(s->rate_limit);
@@ -243,6 +290,8 @@ static void source_reset(MigrationState *s)
     s->old_runstate = runstate_get(s->vm);
     s->vm_was_stopped_by_us = false;
     s->completing = false;
+    s->committed = false;
+    s->outcome_unknown = false;
     s->phase = NULL;
     s->succeeded = false;
     s->has_return_path = false;
@@ -253,6 +302,7 @@ static void source_wait_begin(void *opaque)
 {
     MigrationState *s = opaque;
 
+    g_assert(!s->must_keep_bql);
     s->bql_lent = bql_locked(s->vm);
     if (s->bql_lent) {
         bql_unlock(s->vm);
@@ -342,6 +392,29 @@ bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
     return true;
 }
 
+static gboolean source_cut(void *opaque)
+{
+    migration_source_shutdown_channel(opaque);
+    return G_SOURCE_REMOVE;
+}
+
+/*
+ * The destination may be about to take the guest over, or has: stop sending,
+ * so that it notices if it can, and hear what it says.
+ */
+static void cancel_committed(MigrationState *s)
+{
+    if (!s->has_return_path) {
+        /* Nobody will say anything; what was sent stays sent. */
+        migration_source_shutdown_channel(s);
+        return;
+    }
+    migration_source_end_sending(s);
+    s->cut_timer = g_timeout_source_new(MIGRATION_ANSWER_WAIT_MS);
+    g_source_set_callback(s->cut_timer, source_cut, s, NULL);
+    g_source_attach(s->cut_timer, s->vm->main_context);
+}
+
 void migration_source_cancel(MigrationState *s)
 {
     if (!migration_advance(&s->machine, MIGRATION_EV_CANCEL, NULL)) {
@@ -353,10 +426,21 @@ void migration_source_cancel(MigrationState *s)
         migration_source_cleanup(s->vm, s);
         return;
     }
-    migration_source_shutdown_channel(s);
+    if (qatomic_read(&s->committed)) {
+        cancel_committed(s);
+    } else {
+        migration_source_shutdown_channel(s);
+    }
 }
 
 /* --- Life ----------------------------------------------------------------- */
+
+static void migration_free_with_vm(VM *vm, void *opaque)
+{
+    if (vm->migration) {
+        migration_free(vm);
+    }
+}
 
 bool migration_init(VM *vm, Error **errp)
 {
@@ -375,6 +459,7 @@ bool migration_init(VM *vm, Error **errp)
     vm->migration = s;
     vm->incoming = migration_incoming_new(vm);
     vm->savevm = savevm_registry_new();
+    vm_on_free(vm, migration_free_with_vm, NULL);
     return savevm_register_universal(vm, errp);
 }
 
@@ -395,6 +480,8 @@ void migration_shutdown(VM *vm)
 
     bql_lock(vm);
     migration_source_cancel(vm->migration);
+    /* The process ends now, whatever the destination says. */
+    migration_source_shutdown_channel(vm->migration);
     migration_incoming_abort(vm->incoming);
     idle = migration_is_idle(vm);
     bql_unlock(vm);

@@ -66,6 +66,13 @@ struct MigrationState {
     bool holds_requests; /* vm_hold_requests() was called */
     bool bql_lent;       /* let go of while a write may block */
     bool completing; /* [atomic] the last part is being, or was, sent */
+    bool must_keep_bql; /* what is saved must be as of one moment */
+    /* [atomic] set with the BQL held: the end of the stream is being, or was,
+     * sent, so that the destination may take the guest over */
+    bool committed;
+    /* Waits until the far end can answer; NULL: it cannot. Lends the BQL. */
+    bool (*before_commit)(struct MigrationState *s, Error **errp);
+    bool outcome_unknown; /* committed, and nobody said what became of it */
     const char *phase; /* [atomic] its name for errors; NULL before the first */
     bool succeeded; /* read by main after the join */
 
@@ -77,7 +84,7 @@ struct MigrationState {
     /* [lock: bql] */
     GThread *thread;     /* to be joined by main's cleanup */
     struct QIOConnect *connecting; /* main is waiting for a connection */
-    bool cleanup_due;              /* vm_invoke() of the cleanup is queued */
+    GSource *cut_timer; /* ends the wait for an answer after a cancel */
     MigrationTimes times; /* [atomic] by field, relaxed */
 
     MigrationCounters counters;

@@ -320,13 +320,28 @@ static bool global_value(const OptionDesc *d, const char *text,
     g_assert_not_reached();
 }
 
+/* Properties that QEMU has with a prefix only. */
+static bool has_x_name(const char *name)
+{
+    static const char *const names[] = {
+        "x-downtime-limit", "x-events", "x-max-bandwidth", "x-return-path",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool global_apply(const GlobalProp *prop, void *opaque, Error **errp)
 {
     const char *name = prop->property;
     const OptionDesc *d = option_find(name, false);
     uint64_t value;
 
-    if (!d && g_str_has_prefix(name, "x-")) {
+    if (!d && has_x_name(name)) {
         d = option_find(name + 2, false);
     } else if (!d && g_str_has_prefix(name, "c-")) {
         d = option_find(name + 2, true);

@@ -16,11 +16,9 @@
 #include "migration/stream-format.h"
 #include "qemu/cutils.h"
 
-#define HEAD_BYTES 8
-#define RECORD_BYTES (HEAD_BYTES + TARGET_PAGE_SIZE)
+#define HEAD_BYTES RAM_HEAD_BYTES
+#define RECORD_BYTES PAGE_RECORD_BYTES
 #define GUESS_PAGES 120
-#define FLAGS_MASK (TARGET_PAGE_SIZE - 1)
-#define PAGE_CONTINUE (RAM_SAVE_FLAG_PAGE | RAM_SAVE_FLAG_CONTINUE)
 
 _Static_assert(GUESS_PAGES * RECORD_BYTES <= QEMU_FILE_UNGET_MAX_BYTES,
                "a wrong guess fits");
@@ -50,7 +48,11 @@ static bool guess_extent(Guess *g)
     if (g->page >= block_pages) {
         return false;
     }
-    g->pages = find_next_bit(g->lb->touched, end, g->page) - g->page;
+    g->pages = 0;
+    while (g->page + g->pages < end &&
+           !ram_load_touched(g->lb, g->page + g->pages)) {
+        g->pages++;
+    }
     return g->pages > 0;
 }
 

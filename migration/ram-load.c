@@ -12,11 +12,6 @@
 #include "migration/stream-format.h"
 #include "qemu/cutils.h"
 
-#define FLAGS_MASK (TARGET_PAGE_SIZE - 1)
-#define ZERO_CONTINUE (RAM_SAVE_FLAG_ZERO | RAM_SAVE_FLAG_CONTINUE)
-#define PAGE_CONTINUE (RAM_SAVE_FLAG_PAGE | RAM_SAVE_FLAG_CONTINUE)
-#define ZERO_RECORD_BYTES sizeof(StreamRAMZeroContinue)
-#define PAGE_RECORD_BYTES (8 + TARGET_PAGE_SIZE)
 
 /* --- blocks --- */
 
@@ -38,7 +33,10 @@ static bool add_block(RAMBlock *block, void *opaque, Error **errp)
     if (block->migratable) {
         lb->touched = bitmap_new(max_pages);
         bitmap_set(lb->touched, 0, max_pages);
-        ram_block_mask_unpopulated(block, lb->touched);
+        /* Others may write to shared memory; that shows nowhere. */
+        if (!block->shared) {
+            ram_block_mask_unpopulated(block, lb->touched);
+        }
     }
     return true;
 }
@@ -50,6 +48,13 @@ bool ram_load_setup(QEMUFile *f, void *opaque, Error **errp)
 
     ls->vm = vm;
     vm->incoming->ram = ls;
+    /* Who writes here from now on touches pages, too. */
+    bql_lock(vm);
+    ls->logging = memory_dirty_log_start(vm, errp);
+    bql_unlock(vm);
+    if (!ls->logging) {
+        return false;
+    }
     ram_block_foreach(vm, count_block, ls, NULL);
     ls->blocks = g_new0(RAMLoadBlock, ls->n_blocks);
     ls->n_blocks = 0;
@@ -63,6 +68,9 @@ void ram_load_cleanup(void *opaque)
 
     if (!ls) {
         return;
+    }
+    if (ls->logging) {
+        memory_dirty_log_stop(vm);
     }
     for (size_t i = 0; i < ls->n_blocks; i++) {
         g_free(ls->blocks[i].touched);
@@ -163,7 +171,7 @@ static inline void load_zero_page(RAMLoadBlock *lb, uint64_t offset)
 {
     uint8_t *host = lb->block->host + offset;
 
-    if (test_bit(offset >> TARGET_PAGE_BITS, lb->touched) &&
+    if (ram_load_touched(lb, offset >> TARGET_PAGE_BITS) &&
         !buffer_is_zero(host, TARGET_PAGE_SIZE)) {
         memset(host, 0, TARGET_PAGE_SIZE);
     }

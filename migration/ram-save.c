@@ -22,6 +22,8 @@
 #define ZERO_GROUP_PAGES 4
 /* Longest stay in one call of ram_save_iterate(). */
 #define SLICE_MAX_NS (50 * 1000 * 1000)
+/* How often memory may be found written to after the guest was stopped. */
+#define COMPLETE_MAX_TURNS 100
 /* Shortest time over which a rate of dirtying is told. */
 #define RATE_PERIOD_MS 100
 
@@ -49,12 +51,8 @@ static uint64_t dirty_pages(const RAMState *rs)
 
 /* --- the dirty log --- */
 
-static bool ram_sync(RAMState *rs, Error **errp)
+static bool sync_blocks(RAMState *rs, Error **errp)
 {
-    MigrationCounters *counters = &rs->s->counters;
-    int64_t now_ms, elapsed_ms;
-    uint64_t syncs;
-
     for (size_t i = 0; i < rs->n_blocks; i++) {
         DirtyBitmap *map = &rs->blocks[i];
 
@@ -62,6 +60,18 @@ static bool ram_sync(RAMState *rs, Error **errp)
             error_prepend(errp, "block '%s': ", map->block->id);
             return false;
         }
+    }
+    return true;
+}
+
+static bool ram_sync(RAMState *rs, Error **errp)
+{
+    MigrationCounters *counters = &rs->s->counters;
+    int64_t now_ms, elapsed_ms;
+    uint64_t syncs;
+
+    if (!sync_blocks(rs, errp)) {
+        return false;
     }
     now_ms = clock_host_ms();
     elapsed_ms = now_ms - rs->period_start_ms;
@@ -298,20 +308,44 @@ bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished, Error **errp)
     return qemu_file_ok(f, errp);
 }
 
-bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
+/* All that is known to be dirty. The BQL is let go of meanwhile. */
+static bool send_dirty(RAMState *rs, QEMUFile *f, Error **errp)
 {
-    RAMState *rs = ram_state(opaque);
     bool sent = true;
 
-    if (!ram_sync(rs, errp)) {
-        return false;
-    }
-    rs->run_max_pages = RUN_MAX_PAGES;
     while (sent) {
         if (!send_next(rs, f, &sent, errp)) {
             return false;
         }
     }
+    return qemu_fflush(f, errp);
+}
+
+/*
+ * The guest is stopped, but devices, the monitor and qtest may write while
+ * the BQL is lent: look again until nothing was written, and keep the BQL
+ * from that look until the devices are saved.
+ */
+bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
+{
+    RAMState *rs = ram_state(opaque);
+    unsigned turns = 0;
+
+    if (!ram_sync(rs, errp)) {
+        return false;
+    }
+    rs->run_max_pages = RUN_MAX_PAGES;
+    do {
+        if (turns++ == COMPLETE_MAX_TURNS) {
+            error_setg(errp, "memory keeps being written to although the "
+                             "guest is stopped; end what writes to it");
+            return false;
+        }
+        if (!send_dirty(rs, f, errp) || !sync_blocks(rs, errp)) {
+            return false;
+        }
+    } while (dirty_pages(rs));
+    rs->s->must_keep_bql = true;
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, 0);
     return qemu_file_ok(f, errp);

@@ -48,10 +48,29 @@ typedef struct RAMLoadBlock {
     unsigned long *touched;
 } RAMLoadBlock;
 
+/* Also pages that someone else wrote since loading began. */
+static inline bool ram_load_touched(const RAMLoadBlock *lb, uint64_t page)
+{
+    unsigned long logged =
+        qatomic_read_relaxed(&lb->block->dirty[page / BITS_PER_LONG]);
+
+    return test_bit(page, lb->touched) ||
+           (logged >> (page % BITS_PER_LONG) & 1);
+}
+
+/* Records as both files of the loading side look at them. */
+#define FLAGS_MASK (TARGET_PAGE_SIZE - 1)
+#define ZERO_CONTINUE (RAM_SAVE_FLAG_ZERO | RAM_SAVE_FLAG_CONTINUE)
+#define PAGE_CONTINUE (RAM_SAVE_FLAG_PAGE | RAM_SAVE_FLAG_CONTINUE)
+#define RAM_HEAD_BYTES 8
+#define ZERO_RECORD_BYTES sizeof(StreamRAMZeroContinue)
+#define PAGE_RECORD_BYTES (RAM_HEAD_BYTES + TARGET_PAGE_SIZE)
+
 typedef struct RAMLoadState {
     VM *vm;
     RAMLoadBlock *blocks; /* all of the VM */
     size_t n_blocks;
+    bool logging; /* memory_dirty_log_start() was called */
     RAMLoadBlock *last; /* the previous page record's; NULL before any */
 } RAMLoadState;
 

@@ -24,6 +24,7 @@ struct ReturnPath {
     GMutex lock;
     GCond cond;
     bool ended;       /* [lock: lock] */
+    bool ponged;      /* [lock: lock] */
     bool has_verdict; /* [lock: lock] */
     Error *error;     /* [lock: lock] NULL at the end: success */
 };
@@ -75,7 +76,7 @@ static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
             error_setg(errp, "the destination closed the return path before "
                              "it said whether the load succeeded");
         } else {
-            error_prepend(errp, "return path: ");
+            error_prepend(errp, "return path from the destination: ");
         }
         return false;
     }
@@ -106,6 +107,10 @@ static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
         *last = true;
         return true;
     case MIG_RP_MSG_PONG:
+        g_mutex_lock(&rp->lock);
+        rp->ponged = true;
+        g_cond_broadcast(&rp->cond);
+        g_mutex_unlock(&rp->lock);
         return true;
     default:
         error_setg(errp,
@@ -124,9 +129,9 @@ static void *return_path_thread(void *opaque)
 
     while (!last && return_path_read(rp, &last, &err)) {
     }
-    if (last && !qatomic_read(&rp->s->completing)) {
+    if (last && !qatomic_read(&rp->s->committed)) {
         error_setg(&err, "return path: the destination reported success "
-                         "before the guest was stopped");
+                         "before everything was sent");
     }
     if (err) {
         migration_fail_in_phase(rp->s, error_copy(err));
@@ -174,6 +179,24 @@ bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp)
         error_propagate(errp, error_copy(rp->error));
     } else {
         ok = true;
+    }
+    g_mutex_unlock(&rp->lock);
+    return ok;
+}
+
+bool return_path_wait_pong(ReturnPath *rp, Error **errp)
+{
+    bool ok;
+
+    g_mutex_lock(&rp->lock);
+    while (!rp->ended && !rp->ponged) {
+        g_cond_wait(&rp->cond, &rp->lock);
+    }
+    ok = !rp->ended;
+    if (!ok && rp->error) {
+        error_propagate(errp, error_copy(rp->error));
+    } else if (!ok) {
+        error_setg(errp, "return path: the answer came too early");
     }
     g_mutex_unlock(&rp->lock);
     return ok;

@@ -38,4 +38,11 @@ void return_path_free(ReturnPath *rp);
 bool migration_incoming_send_shut(MigrationIncomingState *mis, uint32_t value,
                                   Error **errp);
 
+/*
+ * Source: waits until the destination has answered a PING; from then on it
+ * can tell a failure. False if the return path ended first. Migration thread,
+ * no BQL.
+ */
+bool return_path_wait_pong(ReturnPath *rp, Error **errp);
+
 #endif

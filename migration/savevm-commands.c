@@ -42,7 +42,7 @@ void savevm_send_switchover_start(QEMUFile *f)
     send_command(f, MIG_CMD_SWITCHOVER_START, 0);
 }
 
-static bool return_path_is_open(MigrationIncomingState *mis)
+bool loadvm_answers(MigrationIncomingState *mis)
 {
     bool open;
 
@@ -56,7 +56,7 @@ static bool load_open_return_path(MigrationIncomingState *mis, QEMUFile *f,
                                   Error **errp)
 {
     /* Asked for again: it stays open. */
-    return return_path_is_open(mis) ||
+    return loadvm_answers(mis) ||
            migration_incoming_open_return_path(mis, errp);
 }
 
@@ -67,7 +67,7 @@ static bool load_ping(MigrationIncomingState *mis, QEMUFile *f, Error **errp)
     if (!qemu_file_ok(f, errp)) {
         return false;
     }
-    if (!return_path_is_open(mis)) {
+    if (!loadvm_answers(mis)) {
         error_setg(errp, "PING %" PRIu32 " came before "
                    "OPEN_RETURN_PATH", value);
         return false;

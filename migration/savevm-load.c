@@ -243,19 +243,37 @@ static bool load_records(MigrationIncomingState *mis, QEMUFile *f,
 }
 
 /*
+ * Who waits for our answer takes an error at the end of the stream for a
+ * failure, so it is one here. Where nobody waits, the guest is all there.
+ */
+static bool settle_description(MigrationIncomingState *mis, QEMUFile *f,
+                               uint64_t offset, Error **errp)
+{
+    if (!loadvm_answers(mis) || qemu_file_ok(f, errp)) {
+        return true;
+    }
+    error_prepend(errp, "VMDESCRIPTION at offset %" PRIu64 ": ", offset);
+    return false;
+}
+
+/*
  * Behind EOF everything has been loaded. The description is taken off the
  * channel so that the source does not fail to write it; a stream that has
- * none or only part of it is complete all the same.
+ * none is complete all the same.
  */
 static bool skip_description(MigrationIncomingState *mis, QEMUFile *f,
                              Error **errp)
 {
     uint64_t offset = qemu_file_transferred(f);
     uint32_t length_bytes;
+    int type;
 
-    if (mis->config.suppress_vmdesc ||
-        qemu_peek_byte(f) != QEMU_VM_VMDESCRIPTION) {
+    if (mis->config.suppress_vmdesc) {
         return true;
+    }
+    type = qemu_peek_byte(f);
+    if (type != QEMU_VM_VMDESCRIPTION) {
+        return settle_description(mis, f, offset, errp);
     }
     qemu_get_byte(f);
     length_bytes = qemu_get_be32(f);
@@ -267,7 +285,7 @@ static bool skip_description(MigrationIncomingState *mis, QEMUFile *f,
         return false;
     }
     qemu_file_skip(f, length_bytes);
-    return true;
+    return settle_description(mis, f, offset, errp);
 }
 
 static bool load_header(MigrationIncomingState *mis, QEMUFile *f, Error **errp)

@@ -54,6 +54,8 @@ bool savevm_configuration_load(MigrationIncomingState *mis, QEMUFile *f,
 
 /* --- savevm-commands.c --------------------------------------------------- */
 
+/* Whether the return path is open. */
+bool loadvm_answers(MigrationIncomingState *mis);
 /* A command record after its type octet. */
 bool loadvm_command(MigrationIncomingState *mis, QEMUFile *f, Error **errp);
 

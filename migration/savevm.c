@@ -100,7 +100,7 @@ bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp)
     Error *err = NULL;
 
     bql_lock(s->vm);
-    for (size_t i = 0; i < reg->entries->len && !err; i++) {
+    for (size_t i = 0; i < reg->entries->len; i++) {
         SaveStateEntry *se = savevm_entry(reg, i);
 
         if (!se->ops) {
@@ -110,6 +110,7 @@ bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp)
         se->saving = true;
         if (!se->ops->save_setup(f, se->opaque, &err)) {
             section_error(errp, err, se, QEMU_VM_SECTION_START);
+            break;
         }
         section_end(&section, s);
     }
@@ -270,8 +271,9 @@ static void put_description(QEMUFile *f, struct json_object *desc)
     g_string_free(text, true);
 }
 
-/* Everything behind the live sections. */
-static bool complete_rest(MigrationState *s, QEMUFile *f, Error **errp)
+/* Everything behind the live sections; *@eof_at: where the EOF record is. */
+static bool complete_rest(MigrationState *s, QEMUFile *f, size_t *eof_at,
+                          Error **errp)
 {
     struct json_object *desc = NULL, *devices = NULL;
     bool ok;
@@ -281,6 +283,7 @@ static bool complete_rest(MigrationState *s, QEMUFile *f, Error **errp)
         json_object_object_get_ex(desc, "devices", &devices);
     }
     ok = complete_devices(s, f, devices, errp);
+    *eof_at = qemu_file_transferred(f);
     if (ok) {
         qemu_put_byte(f, QEMU_VM_EOF);
         if (desc) {
@@ -292,28 +295,54 @@ static bool complete_rest(MigrationState *s, QEMUFile *f, Error **errp)
     return ok;
 }
 
+/*
+ * Sends what complete_rest() wrote. Up to the EOF record a destination can
+ * only fail; from it on it may take the guest over.
+ */
+static bool send_rest(MigrationState *s, QEMUFile *f, const uint8_t *data,
+                      size_t len_bytes, size_t eof_at, Error **errp)
+{
+    qemu_put_buffer(f, data, eof_at);
+    if (!qemu_fflush(f, errp)) {
+        return false;
+    }
+    if (s->before_commit && !s->before_commit(s, errp)) {
+        return false;
+    }
+    /* The BQL makes this and a cancel follow one another. */
+    if (migration_should_stop(s)) {
+        error_setg(errp, "told to stop while sending devices");
+        return false;
+    }
+    qatomic_set(&s->committed, true);
+    qemu_put_buffer(f, data + eof_at, len_bytes - eof_at);
+    return qemu_fflush(f, errp);
+}
+
 bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
 {
     QIOChannel *memory;
     QEMUFile *rest;
+    size_t eof_at;
     bool ok;
 
     if (!complete_live(s, f, errp)) {
+        s->must_keep_bql = false;
         return false;
     }
     /*
-     * Writing to @f may let go of the BQL. Devices must be as of one moment:
-     * what they have goes to memory first.
+     * Writing to @f may let go of the BQL. Devices must be as of one moment,
+     * and the same as memory: what they have goes to memory first.
      */
     memory = qio_channel_buffer_new(DEVICES_MAX_BYTES);
     rest = qemu_file_new_output(memory);
-    ok = complete_rest(s, rest, errp);
+    ok = complete_rest(s, rest, &eof_at, errp);
+    s->must_keep_bql = false;
     if (ok) {
         size_t len_bytes;
         const void *data = qio_channel_buffer_data(memory, &len_bytes);
 
-        qemu_put_buffer(f, data, len_bytes);
-        ok = qemu_fflush(f, errp);
+        ok = send_rest(s, f, data, len_bytes, eof_at, errp);
     }
     qemu_fclose(rest, NULL);
     qio_channel_unref(memory);

@@ -170,7 +170,13 @@ void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
     if (block->shared && block->fd < 0) {
         return; /* other processes' pages do not show in our tables */
     }
-    for (uint64_t i = 0; i < BITS_TO_LONGS(pages); i++) {
+    for (uint64_t i = 0; i < pages / BITS_PER_LONG; i++) {
         bitmap[i] &= populated[i];
+    }
+    if (pages % BITS_PER_LONG) {
+        /* What lies behind the last page is not ours to say. */
+        bitmap[pages / BITS_PER_LONG] &=
+            populated[pages / BITS_PER_LONG] |
+            (~0UL << (pages % BITS_PER_LONG));
     }
 }

@@ -24,6 +24,7 @@ struct RunStateMachine {
     bool reset_requested;
     bool powerdown_requested;
     bool stop_requested;
+    bool stop_asked; /* while in finish-migrate */
     bool shutdown_requested;
     bool shutdown_announced;
     ShutdownCause reset_cause;

@@ -24,6 +24,10 @@ bool qmp_stop(QmpContext *ctx, Error **errp)
         vm->autostart = false;
         return true;
     }
+    if (runstate_get(vm) == RUN_STATE_FINISH_MIGRATE) {
+        vm_ask_stop(vm);
+        return true;
+    }
     return !runstate_is_running(vm) || vm_stop(vm, RUN_STATE_PAUSED, errp);
 }
 

@@ -177,6 +177,23 @@ void vm_release_requests(VM *vm)
     }
 }
 
+void vm_drop_requests(VM *vm)
+{
+    vm->runstate->reset_requested = false;
+    vm->runstate->powerdown_requested = false;
+    vm->runstate->stop_requested = false;
+}
+
+void vm_ask_stop(VM *vm)
+{
+    vm->runstate->stop_asked = true;
+}
+
+bool vm_stop_asked(VM *vm)
+{
+    return vm->runstate->stop_asked;
+}
+
 void vm_request_reset(VM *vm, ShutdownCause cause)
 {
     if (vm->no_reboot && cause != SHUTDOWN_CAUSE_SUBSYSTEM_RESET) {

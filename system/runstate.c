@@ -80,6 +80,9 @@ static bool runstate_check(VM *vm, RunState state, Error **errp)
 
 static void runstate_enter(VM *vm, RunState state)
 {
+    if (state != vm->runstate->state) {
+        vm->runstate->stop_asked = false;
+    }
     trace_vm_state_change(RunState_str(vm->runstate->state),
                           RunState_str(state));
     vm->runstate->state = state;

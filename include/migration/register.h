@@ -58,7 +58,11 @@ typedef struct SaveVMHandlers {
     bool (*save_live_iterate)(QEMUFile *f, void *opaque, bool *finished,
                               Error **errp);
 
-    /* Write all that is left. Once, guest stopped, BQL held. */
+    /*
+     * Write all that is left. Once, guest stopped, BQL held. A flush lets go
+     * of the BQL for a while; what is written to the state meanwhile has to
+     * be sent, too, and after the last look nothing is flushed any more.
+     */
     bool (*save_live_complete)(QEMUFile *f, void *opaque, Error **errp);
 
     /*

@@ -57,6 +57,16 @@ void vm_request_powerdown(VM *vm);
  */
 void vm_hold_requests(VM *vm);
 void vm_release_requests(VM *vm);
+/* Forgets those which wait: the guest is not ours any more. BQL. */
+void vm_drop_requests(VM *vm);
+
+/*
+ * Someone asks for a stop while the guest is stopped to finish a migration:
+ * it must not start by itself if that fails. vm_stop_asked() holds until the
+ * next change of the run state. BQL.
+ */
+void vm_ask_stop(VM *vm);
+bool vm_stop_asked(VM *vm);
 
 /* As vm_request_shutdown(), with the exit status of the process. */
 void vm_request_shutdown_code(VM *vm, ShutdownCause cause, int exit_code);

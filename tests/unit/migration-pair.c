@@ -142,11 +142,13 @@ void side_check(Side *side, const char *status, bool running,
 
     bql_lock(side->vm);
     info = migration_info_new(side->vm);
+    if (info->error_desc) {
+        g_test_message("error-desc: %s", info->error_desc);
+    }
     g_assert_cmpstr(MigrationStatus_str(info->status), ==, status);
     g_assert_cmpint(runstate_is_running(side->vm), ==, running);
     if (error_part) {
         g_assert_nonnull(info->error_desc);
-        g_test_message("error-desc: %s", info->error_desc);
         g_assert_nonnull(strstr(info->error_desc, error_part));
     } else {
         g_assert_null(info->error_desc);

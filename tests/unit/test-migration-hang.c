@@ -131,14 +131,92 @@ static void test_source_cancel(void)
     pair_free(p);
 }
 
+/* A stop while the guest is stopped anyway: it stays so. */
+static void test_source_stop(void)
+{
+    Pair *p = hung_source();
+
+    bql_lock(p->src.vm);
+    vm_ask_stop(p->src.vm);
+    bql_unlock(p->src.vm);
+    side_cancel(&p->src);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "cancelled", false, NULL);
+    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_PAUSED);
+    pair_free(p);
+}
+
+/* What was held for a guest that has left does not happen to it. */
 static void test_source_goes_on(void)
 {
     Pair *p = hung_source();
+    unsigned done = 0;
+
+    request_all(&p->src, &done);
 
     channel_gate_release(p->src.gate, CHANNEL_GATE_WRITE);
     side_wait(&p->src);
     side_wait(&p->dst);
+    run_main_loop();
     check_success(p);
+    g_assert_cmpuint(done, ==, 0);
+    pair_free(p);
+}
+
+static void stop_next_write(void *opaque, bool running, RunState state)
+{
+    Side *side = opaque;
+
+    if (state == RUN_STATE_FINISH_MIGRATE) {
+        channel_gate_stop_at(side->gate, CHANNEL_GATE_WRITE, 0,
+                             CHANNEL_GATE_WAIT);
+    }
+}
+
+/* Written to while the end of memory is sent: that gets there, too. */
+static void test_source_write(void)
+{
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    vm_add_change_state_handler(p->src.vm, stop_next_write, &p->src);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    bql_lock(p->src.vm);
+    p->src.ram->host[5 * TARGET_PAGE_SIZE] = 0xee;
+    ram_block_mark_dirty(p->src.ram, 5 * TARGET_PAGE_SIZE, 1);
+    bql_unlock(p->src.vm);
+    channel_gate_release(p->src.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    g_assert_cmpuint(p->dst.ram->host[5 * TARGET_PAGE_SIZE], ==, 0xee);
+    pair_free(p);
+}
+
+/* Written to before the source says that the page is zero. */
+static void test_destination_write(void)
+{
+    const uint64_t offset = 0x5a * TARGET_PAGE_SIZE; /* see side_init() */
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, 200,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_READ,
+                                            PAIR_WAIT_MS));
+    g_assert_true(memory_dirty_log_enabled(p->dst.vm));
+    p->dst.ram->host[offset] = 0xee;
+    ram_block_mark_dirty(p->dst.ram, offset, 1);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    g_assert_cmpuint(p->dst.ram->host[offset], ==, 0);
+    g_assert_false(memory_dirty_log_enabled(p->dst.vm));
     pair_free(p);
 }
 
@@ -187,7 +265,8 @@ static void test_source_yank(void)
     g_assert_true(can_be_yanked(&p->src));
     g_assert_true(yank(&p->src));
     side_wait(&p->src);
-    side_check(&p->src, "failed", true, "sending device state: ");
+    /* The EOF record is out: yank cuts off whatever the answer would be. */
+    side_check(&p->src, "failed", false, "sending device state: ");
     g_assert_false(can_be_yanked(&p->src));
     g_assert_false(yank(&p->src));
     side_wait(&p->dst);
@@ -238,7 +317,7 @@ static void test_destination_yank(void)
     side_check(&p->dst, "failed", false, "");
     g_assert_false(can_be_yanked(&p->dst));
     side_wait(&p->src);
-    side_check(&p->src, "failed", true, "");
+    side_check(&p->src, "failed", false, "the outcome is unknown");
     pair_free(p);
 }
 
@@ -247,9 +326,9 @@ static void test_destination_cancel(void)
     Pair *p = hung_destination();
 
     side_cancel(&p->src);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
     side_wait(&p->src);
     side_check(&p->src, "cancelled", true, NULL);
-    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
     side_wait(&p->dst);
     side_check(&p->dst, "failed", false, "");
     pair_free(p);
@@ -329,7 +408,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
     g_test_add_func("/hang/source/cancel", test_source_cancel);
+    g_test_add_func("/hang/source/stop", test_source_stop);
     g_test_add_func("/hang/source/goes-on", test_source_goes_on);
+    g_test_add_func("/hang/source/write", test_source_write);
+    g_test_add_func("/hang/destination/write", test_destination_write);
     g_test_add_func("/hang/source/yank", test_source_yank);
     g_test_add_func("/hang/destination/goes-on", test_destination_goes_on);
     g_test_add_func("/hang/destination/yank", test_destination_yank);

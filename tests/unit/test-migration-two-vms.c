@@ -2,7 +2,7 @@
 /*
  * Two VMs in this process migrate over a pair of sockets: success, and a
  * failure or a cancel at chosen octets of either direction. After each,
- * exactly one of them runs, and the reason is told.
+ * never both of them run, and the reason is told.
  */
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
@@ -148,6 +148,23 @@ static void test_refused(void)
     pair_free(p);
 }
 
+/* A run state that cannot go on elsewhere is noticed before the answer. */
+static void test_refused_state(void)
+{
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    g_assert_true(vm_stop(p->src.vm, RUN_STATE_SUSPENDED, NULL));
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "failed", false, "refused the migration");
+    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_SUSPENDED);
+    side_check(&p->dst, "failed", false, "'suspended'");
+    pair_free(p);
+}
+
 /* A different set of blocks is noticed after the return path is open. */
 static void test_refused_open(void)
 {
@@ -162,6 +179,15 @@ static void test_refused_open(void)
     pair_free(p);
 }
 
+/* Neither started nor given away: whoever manages both sides decides. */
+static void check_unknown(Side *side, const char *reason)
+{
+    side_check(side, "failed", false, "the outcome is unknown");
+    side_check(side, "failed", false, "'cont'");
+    side_check(side, "failed", false, reason);
+    g_assert_cmpint(runstate_get(side->vm), ==, RUN_STATE_POSTMIGRATE);
+}
+
 /* The answer cannot be sent: the destination must not start. */
 static void test_answer_fails(void)
 {
@@ -173,9 +199,29 @@ static void test_answer_fails(void)
     side_wait(&p->dst);
     side_wait(&p->src);
     side_check(&p->dst, "failed", false, "SHUT");
-    side_check(&p->src, "failed", true, "before it said");
+    check_unknown(&p->src, "before it said");
     g_assert_cmpstr(p->src.events->str, ==,
-                    "setup active STOP device failed RESUME ");
+                    "setup active STOP device failed ");
+    pair_free(p);
+}
+
+/* The answer is sent and gets lost: only the destination runs. */
+static void test_answer_lost(void)
+{
+    Pair *p = pair_new();
+
+    /* In the middle of it. */
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_READ, 12, CHANNEL_GATE_END);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_unknown(&p->src, "ends early");
+    side_check(&p->dst, "completed", true, NULL);
+    bql_lock(p->src.vm);
+    g_assert_false(migration_source_allowed(p->src.vm->migration, NULL));
+    g_assert_true(vm_start(p->src.vm, NULL)); /* as 'cont' does */
+    g_assert_true(runstate_is_running(p->src.vm));
+    bql_unlock(p->src.vm);
     pair_free(p);
 }
 
@@ -211,7 +257,90 @@ static void test_cancel(void)
     cancel_at(total / 2);
 }
 
-/* All is sent, the destination is about to answer. */
+/* All is sent, the destination has not read it: it refuses. */
+static void test_cancel_before_decision(void)
+{
+    uint64_t total = stream_bytes();
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, total - 1,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_READ,
+                                            PAIR_WAIT_MS));
+    while (!qatomic_read(&p->src.vm->migration->committed)) {
+        g_thread_yield();
+    }
+    side_cancel(&p->src);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->src, "cancelled", true, NULL);
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device cancelling RESUME cancelled ");
+    side_check(&p->dst, "failed", false, "");
+    pair_free(p);
+}
+
+/* As before, and then the connection breaks. */
+static void test_cancel_and_lose(void)
+{
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    side_cancel(&p->src);
+    migration_source_shutdown_channel(p->src.vm->migration);
+    side_wait(&p->src);
+    check_unknown(&p->src, "");
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device cancelling failed ");
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->dst);
+    pair_free(p);
+}
+
+/* Without answers, a cancel after the last octet is too late. */
+static void test_cancel_one_way(void)
+{
+    uint64_t total;
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    total = channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE);
+    pair_free(p);
+
+    p = pair_new();
+    bql_lock(p->src.vm);
+    set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
+    bql_unlock(p->src.vm);
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, total - 1,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    bql_lock(p->src.vm); /* sent, but the thread cannot go on */
+    channel_gate_release(p->src.gate, CHANNEL_GATE_WRITE);
+    while (channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE) < total) {
+        g_thread_yield();
+    }
+    migration_source_cancel(p->src.vm->migration);
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    pair_free(p);
+}
+
+/* The destination has decided and is about to answer: it gets the guest. */
 static void test_cancel_before_answer(void)
 {
     Pair *p = pair_new();
@@ -222,13 +351,13 @@ static void test_cancel_before_answer(void)
     g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
                                             PAIR_WAIT_MS));
     side_cancel(&p->src);
-    side_wait(&p->src);
-    side_check(&p->src, "cancelled", true, NULL);
-    g_assert_cmpstr(p->src.events->str, ==,
-                    "setup active STOP device cancelling RESUME cancelled ");
+    g_assert_false(side_idle(&p->src));
     channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->src);
     side_wait(&p->dst);
-    side_check(&p->dst, "failed", false, "");
+    check_success(p);
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device cancelling completed ");
     pair_free(p);
 }
 
@@ -396,10 +525,16 @@ int main(int argc, char **argv)
     g_test_add_func("/two-vms/read-fails", test_read_fails);
     g_test_add_func("/two-vms/refused", test_refused);
     g_test_add_func("/two-vms/refused-open", test_refused_open);
+    g_test_add_func("/two-vms/refused-state", test_refused_state);
     g_test_add_func("/two-vms/answer-fails", test_answer_fails);
+    g_test_add_func("/two-vms/answer-lost", test_answer_lost);
     g_test_add_func("/two-vms/cancel", test_cancel);
     g_test_add_func("/two-vms/cancel-before-answer",
                     test_cancel_before_answer);
+    g_test_add_func("/two-vms/cancel-before-decision",
+                    test_cancel_before_decision);
+    g_test_add_func("/two-vms/cancel-and-lose", test_cancel_and_lose);
+    g_test_add_func("/two-vms/cancel-one-way", test_cancel_one_way);
     g_test_add_func("/two-vms/shutdown", test_shutdown);
     g_test_add_func("/two-vms/again", test_again);
     g_test_add_func("/two-vms/blocker", test_blocker);

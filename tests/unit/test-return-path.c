@@ -28,7 +28,7 @@ static char *answer(const void *octets, size_t len, bool hang_up,
     g_assert_true(migration_init(vm, NULL));
     bql_unlock(vm);
     vm->migration->machine.status = status;
-    vm->migration->completing = status == MIGRATION_STATUS_DEVICE;
+    vm->migration->committed = status == MIGRATION_STATUS_DEVICE;
     g_assert_true(qio_channel_pair_new(&source, &peer, NULL));
     rp = return_path_start(vm->migration, source);
     g_assert_true(qio_channel_write_all(peer, octets, len, NULL));
@@ -112,7 +112,7 @@ static void test_early(void)
                                    MIGRATION_STATUS_ACTIVE);
 
     g_assert_nonnull(text);
-    g_assert_nonnull(strstr(text, "before the guest was stopped"));
+    g_assert_nonnull(strstr(text, "before everything was sent"));
 }
 
 int main(int argc, char **argv)
