@@ -17,7 +17,7 @@ help:
 	@echo "make            build"
 	@echo "make demo       migrate a running guest live and report"
 	@echo "make check      all tests"
-	@echo "make check-unit, make check-qtest    one layer of them"
+	@echo "make check-unit, check-qtest, check-interop    one layer of them"
 	@echo "make bench      ours and stock QEMU, alternating (V=1: every run)"
 	@echo "make install    under the prefix given to ./configure; DESTDIR works"
 	@echo "make clean      remove what was built; make distclean: configuration too"

@@ -38,7 +38,9 @@ def main():
     try:
         client = QMPClient(opts.socket, timeout_s=1)
         print(json.dumps(client.command(opts.command, **arguments), indent=2))
-    except (OSError, QMPError) as err:
+    except OSError as err:
+        sys.exit(f'qmp.py: {opts.socket}: {err.strerror or err}')
+    except QMPError as err:
         sys.exit(f'qmp.py: {err}')
 
 

@@ -154,7 +154,9 @@ void error_report_err(Error *err)
 {
     fprintf(stderr, "%s: %s\n", error_program_name(), err->msg);
     if (err->hint) {
-        fprintf(stderr, "%s", err->hint->str);
+        bool ended = g_str_has_suffix(err->hint->str, "\n");
+
+        fprintf(stderr, "%s%s", err->hint->str, ended ? "" : "\n");
     }
     error_free(err);
 }
