@@ -122,6 +122,22 @@ void migrate_assert_run_state(QTest *qts, const char *state)
     json_object_put(info);
 }
 
+/* Stock tells of the end of a migration before it has left this state. */
+static void wait_left_finish_migrate(QTest *qts)
+{
+    gint64 deadline =
+        g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
+
+    while (g_get_monotonic_time() < deadline) {
+        g_autofree char *now = migrate_run_state(qts);
+
+        if (!g_str_equal(now, "finish-migrate")) {
+            return;
+        }
+        g_usleep(1000);
+    }
+}
+
 /* --- The guest --------------------------------------------------------------- */
 
 void migrate_assert_guest_works(MigrateTest *t, QTest *qts)
@@ -267,6 +283,9 @@ void migrate_assert_moved(MigrateTest *t)
     migrate_wait_status(t->dst, "completed");
     assert_source_figures(t->src);
     assert_source_events(t);
+    if (!t->src_is_ours) {
+        wait_left_finish_migrate(t->src);
+    }
     migrate_assert_run_state(t->src, "postmigrate");
     /* Reading a file may be over before events are switched on. */
     if (!t->c->stored || !t->c->direct) {
