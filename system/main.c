@@ -380,6 +380,7 @@ static void emulator_destroy(Emulator *emu)
         if (vm->migration) {
             migration_shutdown(vm);
         }
+        /* No vCPU tells a monitor that is gone. */
         bql_lock(vm);
         if (vm->cpus) {
             cpus_destroy(vm);
@@ -388,14 +389,6 @@ static void emulator_destroy(Emulator *emu)
         if (emu->monitors) {
             monitors_free(emu->monitors);
         }
-        bql_lock(vm);
-        device_tree_free(vm);
-        machine_free(vm);
-        if (vm->migration) {
-            migration_free(vm);
-        }
-        accel_free(vm);
-        bql_unlock(vm);
         vm_free(vm);
     }
     if (emu->cmd.pidfile) {
