@@ -11,6 +11,7 @@
 #define WRITEV_WINDOW 128
 
 #ifndef TSAN_SOURCE_USED /* include/qemu/tsan.h */
+#define TSAN_SOURCE_BEGIN(source)
 #define TSAN_SOURCE_USED(source)
 #define TSAN_SOURCE_FINALIZE(source)
 #endif
@@ -355,8 +356,10 @@ static GIOCondition channel_source_ready(ChannelSource *cs)
 
 static gboolean channel_source_prepare(GSource *source, int *timeout_ms)
 {
-    bool ready = !((ChannelSource *)source)->io_tag;
+    bool ready;
 
+    TSAN_SOURCE_BEGIN(source);
+    ready = !((ChannelSource *)source)->io_tag;
     *timeout_ms = -1;
     TSAN_SOURCE_USED(source);
     return ready;
@@ -364,8 +367,10 @@ static gboolean channel_source_prepare(GSource *source, int *timeout_ms)
 
 static gboolean channel_source_check(GSource *source)
 {
-    bool ready = channel_source_ready((ChannelSource *)source) != 0;
+    bool ready;
 
+    TSAN_SOURCE_BEGIN(source);
+    ready = channel_source_ready((ChannelSource *)source) != 0;
     TSAN_SOURCE_USED(source);
     return ready;
 }
@@ -375,9 +380,12 @@ static gboolean channel_source_dispatch(GSource *source, GSourceFunc callback,
 {
     ChannelSource *cs = (ChannelSource *)source;
     QIOChannelWatchFn fn = (QIOChannelWatchFn)(void (*)(void))callback;
-    QIOChannel *ioc = cs->ioc;
-    GIOCondition ready = channel_source_ready(cs);
+    QIOChannel *ioc;
+    GIOCondition ready;
 
+    TSAN_SOURCE_BEGIN(source);
+    ioc = cs->ioc;
+    ready = channel_source_ready(cs);
     TSAN_SOURCE_USED(source);
     return fn(ioc, ready, opaque);
 }

@@ -104,10 +104,11 @@ static inline void tsan_source_set_callback(GSource *source, GSourceFunc fn,
     tsan_source_set_callback(s, fn, data, n)
 
 /*
- * Sources are looked at by one thread and freed by another; the context's
- * lock is between. The slots of a GSource of ours end with the first and
- * begin with the second.
+ * Sources are made by one thread, looked at by another and freed by either;
+ * the context's lock is between. The slots of a GSource of ours begin with
+ * BEGIN and end with USED.
  */
+#define TSAN_SOURCE_BEGIN(source) __tsan_acquire(source)
 #define TSAN_SOURCE_USED(source) __tsan_release(source)
 #define TSAN_SOURCE_FINALIZE(source) __tsan_acquire(source)
 
