@@ -121,18 +121,6 @@ static const uint8_t fpu_mem_bytes[8][8] = {
 static const uint8_t fpu_mem_stores[8] = {0, 0xcc, 0, 0x8c,
                                           0, 0xcc, 0, 0xcc};
 
-static EmuResult fpu_fault(EmuInsn *in, uint8_t vector)
-{
-    emu_raise(in->e, vector, false, 0);
-    return EMU_FAULT;
-}
-
-static EmuResult fpu_done(EmuInsn *in)
-{
-    in->e->emu->x86.spc.IP.I32_reg.e_reg = in->eip;
-    return EMU_DONE;
-}
-
 static void fpu_load(const CPUArchState *env, FPUImage *image)
 {
     unsigned top = (env->fpus >> FPUS_TOP_SHIFT) & 7;
@@ -253,7 +241,7 @@ static EmuResult fpu_load_environment(EmuInsn *in, bool registers)
     /* The processor works out the summary bit. */
     x86emu_fpu_stub(&image, NULL, fpu_reg_stub(0xdb, 0xe4), 0);
     fpu_store(env, &image);
-    return fpu_done(in);
+    return emu_done(in);
 }
 
 /* FNSTENV and FNSAVE. */
@@ -280,7 +268,7 @@ static EmuResult fpu_store_environment(EmuInsn *in, bool registers)
         env->fpuc |= 0x3f;
         env->fpus &= ~(FPUS_ES | BIT(15));
     }
-    return fpu_done(in);
+    return emu_done(in);
 }
 
 /* --- All others ----------------------------------------------------------- */
@@ -309,7 +297,7 @@ static EmuResult fpu_memory(EmuInsn *in, unsigned bytes)
     if (!control) {
         fpu_note_instruction(in);
     }
-    return fpu_done(in);
+    return emu_done(in);
 }
 
 static EmuResult fpu_registers(EmuInsn *in)
@@ -323,7 +311,7 @@ static EmuResult fpu_registers(EmuInsn *in)
 
     if (in->opcode == 0xdf && modrm == 0xe0) { /* FNSTSW AX */
         memcpy(emu_reg32(e, 0), &env->fpus, 2);
-        return fpu_done(in);
+        return emu_done(in);
     }
     fpu_load(env, &image);
     after = x86emu_fpu_stub(&image, NULL, fpu_reg_stub(in->opcode, modrm),
@@ -337,7 +325,7 @@ static EmuResult fpu_registers(EmuInsn *in)
     } else if (in->opcode != 0xdb || modrm < 0xe0 || modrm > 0xe4) {
         fpu_note_instruction(in);
     }
-    return fpu_done(in);
+    return emu_done(in);
 }
 
 /* FNINIT, FNCLEX and the like work with an exception pending. */
@@ -371,22 +359,22 @@ EmuResult emu_x87(EmuInsn *in)
 
     if (in->opcode == 0x9b) { /* FWAIT */
         if ((cr0 & CR0_MP_MASK) && (cr0 & CR0_TS_MASK)) {
-            return fpu_fault(in, EXC_NM);
+            return emu_fault(in, EXC_NM);
         }
-        return fpu_is_pending(e) ? fpu_fault(in, EXC_MF) : fpu_done(in);
+        return fpu_is_pending(e) ? emu_fault(in, EXC_MF) : emu_done(in);
     }
     if (cr0 & (CR0_EM_MASK | CR0_TS_MASK)) {
-        return fpu_fault(in, EXC_NM);
+        return emu_fault(in, EXC_NM);
     }
     if (!emu_decode_modrm(in)) {
         return EMU_FAULT;
     }
     if (in->mod == 3 &&
         !(fpu_reg_forms[in->opcode & 7] & BIT_ULL(fpu_modrm(in) & 0x3f))) {
-        return fpu_fault(in, EXC_UD);
+        return emu_fault(in, EXC_UD);
     }
     if (fpu_waits(in) && fpu_is_pending(e)) {
-        return fpu_fault(in, EXC_MF);
+        return emu_fault(in, EXC_MF);
     }
     if (in->mod == 3) {
         return fpu_registers(in);
@@ -400,5 +388,5 @@ EmuResult emu_x87(EmuInsn *in)
                    ? fpu_load_environment(in, in->opcode == 0xdd)
                    : fpu_store_environment(in, in->opcode == 0xdd);
     }
-    return fpu_fault(in, EXC_UD);
+    return emu_fault(in, EXC_UD);
 }

@@ -70,6 +70,13 @@ typedef struct EmuHow {
     bool user;
 } EmuHow;
 
+/* What the emulated CPU lacks and a guest asked for; told of once each. */
+typedef enum EmuLack {
+    EMU_LACK_LONG_MODE,
+    EMU_LACK_VECTORS,
+    EMU_LACKS,
+} EmuLack;
+
 /* A place in a segment. */
 typedef struct EmuFar {
     sel_t *seg;
@@ -89,6 +96,7 @@ typedef struct X86Emu {
     bool triple;  /* shut down by a triple fault */
     EmuFault fault;
     EmuCheckpoint checkpoint;
+    bool told[EMU_LACKS];
     Error *error; /* what the emulator cannot do; ends vcpu_run() */
     EmuTLBEntry tlb[2][TLB_SIZE]; /* supervisor's, user's */
 } X86Emu;
@@ -227,6 +235,20 @@ bool emu_seg_access(X86Emu *e, EmuFar at, void *buf, unsigned size_bytes,
 void emu_set_sub_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 void emu_set_add_flags(X86Emu *e, uint32_t a, uint32_t b, unsigned bytes);
 
+/* The instruction is executed; EIP goes on behind it. */
+static inline EmuResult emu_done(EmuInsn *in)
+{
+    in->e->emu->x86.spc.IP.I32_reg.e_reg = in->eip;
+    return EMU_DONE;
+}
+
+/* The instruction ends in exception @vector; error code 0 if it has one. */
+static inline EmuResult emu_fault(EmuInsn *in, uint8_t vector)
+{
+    emu_raise(in->e, vector, vector == EXC_GP, 0);
+    return EMU_FAULT;
+}
+
 /* --- x86emu-fast.c -------------------------------------------------------- */
 
 /* Executes the instruction at @code; false: it did nothing. */
@@ -237,6 +259,8 @@ bool emu_fast(X86Emu *e, const uint8_t *code);
 /* The library's hook before each instruction. */
 int emu_code_hook(x86emu_t *emu);
 EmuResult emu_two_byte(EmuInsn *in);
+/* Warns on stderr the first time, and in the log (-d unimp) every time. */
+void emu_tell_lack(X86Emu *e, EmuLack lack);
 EmuResult emu_string(EmuInsn *in);
 /* FWAIT and 0xd8 to 0xdf, with the modrm octet not yet read. */
 EmuResult emu_x87(EmuInsn *in);

@@ -23,18 +23,6 @@ static const uint8_t op_class[256] = {
     [0xfb] = OP_LOOK,
 };
 
-static EmuResult done(EmuInsn *in)
-{
-    in->e->emu->x86.spc.IP.I32_reg.e_reg = in->eip;
-    return EMU_DONE;
-}
-
-static EmuResult fault(EmuInsn *in, uint8_t vector)
-{
-    emu_raise(in->e, vector, vector == EXC_GP, 0);
-    return EMU_FAULT;
-}
-
 static EmuResult do_popf(EmuInsn *in)
 {
     X86Emu *e = in->e;
@@ -53,7 +41,7 @@ static EmuResult do_popf(EmuInsn *in)
     x86->spc.FLAGS = (x86->spc.FLAGS & ~mask) | (flags & mask) | EFLAGS_FIXED;
     x86->spc.SP.I32_reg.e_reg =
         big ? sp + bytes : (sp & 0xffff0000) | ((sp + bytes) & 0xffff);
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_cli_sti(EmuInsn *in)
@@ -62,7 +50,7 @@ static EmuResult do_cli_sti(EmuInsn *in)
     uint32_t *flags = &e->emu->x86.spc.FLAGS;
 
     if (emu_cpl(e) > emu_iopl(e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     if (in->opcode == 0xfa) {
         *flags &= ~EFLAGS_IF;
@@ -70,17 +58,17 @@ static EmuResult do_cli_sti(EmuInsn *in)
         e->shadow = !(*flags & EFLAGS_IF);
         *flags |= EFLAGS_IF;
     }
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_hlt(EmuInsn *in)
 {
     if (emu_cpl(in->e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     in->e->hlt = true;
     in->e->shadow = false;
-    done(in);
+    emu_done(in);
     return EMU_STOP;
 }
 
@@ -119,7 +107,7 @@ static EmuResult look_divide(EmuInsn *in)
     }
     if (in->data32 ? high == 0x80000000 && low == 0
                    : (high & 0xffff) == 0x8000 && !(low & 0xffff)) {
-        return fault(in, EXC_DE);
+        return emu_fault(in, EXC_DE);
     }
     return EMU_LIBRARY;
 }
@@ -131,7 +119,7 @@ static EmuResult look_aam(EmuInsn *in)
     if (!emu_fetch(in, &base, 1)) {
         return EMU_FAULT;
     }
-    return base ? EMU_LIBRARY : fault(in, EXC_DE);
+    return base ? EMU_LIBRARY : emu_fault(in, EXC_DE);
 }
 
 static EmuResult emu_one_byte(EmuInsn *in)
@@ -192,7 +180,7 @@ static bool fetch_opcode(EmuInsn *in, EmuResult *result)
         default: return true;
         }
     }
-    *result = fault(in, EXC_GP); /* longer than any instruction */
+    *result = emu_fault(in, EXC_GP); /* longer than any instruction */
     return false;
 }
 

@@ -2,6 +2,7 @@
 /* Two-octet instructions the library lacks: system, 486 and Pentium ones. */
 #include "qemu/osdep.h"
 
+#include "qemu/log.h"
 #include "system/clock.h"
 #include "x86emu-int.h"
 
@@ -14,23 +15,32 @@
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_MTRR_CAP 0xfe
 #define MSR_MTRR_DEFTYPE 0x2ff
-
-static EmuResult done(EmuInsn *in)
-{
-    in->e->emu->x86.spc.IP.I32_reg.e_reg = in->eip;
-    return EMU_DONE;
-}
-
-static EmuResult fault(EmuInsn *in, uint8_t vector)
-{
-    emu_raise(in->e, vector, vector == EXC_GP, 0);
-    return EMU_FAULT;
-}
+#define MSR_EFER 0xc0000080
 
 uint64_t emu_read_tsc(X86Emu *e)
 {
     /* One cycle per nanosecond of virtual time. */
     return (uint64_t)clock_virtual_ns(e->vm) + e->tsc_offset;
+}
+
+void emu_tell_lack(X86Emu *e, EmuLack lack)
+{
+    static const char *const texts[EMU_LACKS] = {
+        [EMU_LACK_LONG_MODE] =
+            "the guest asks for long mode (MSR EFER), which this accelerator "
+            "does not have: it gets #GP; run 64-bit guests with -accel kvm",
+        [EMU_LACK_VECTORS] =
+            "the guest executes MMX or SSE instructions, which this "
+            "accelerator does not have: it gets #UD; use -accel kvm",
+    };
+
+    if (!e->told[lack]) {
+        e->told[lack] = true;
+        warn_report("CPU %u at EIP 0x%x: %s", e->cpu->index,
+                    e->emu->x86.saved_eip, texts[lack]);
+    }
+    qemu_log_mask(LOG_UNIMP, "CPU %u at EIP 0x%x: %s\n", e->cpu->index,
+                  e->emu->x86.saved_eip, texts[lack]);
 }
 
 /* --- Control registers, tables -------------------------------------------- */
@@ -50,17 +60,17 @@ static EmuResult do_mov_to_cr(EmuInsn *in)
         return EMU_FAULT;
     }
     if (emu_cpl(e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     if (in->reg == 1 || in->reg > 4) {
-        return fault(in, EXC_UD);
+        return emu_fault(in, EXC_UD);
     }
     value = *emu_reg32(e, in->rm);
     if (in->reg == 0 && (value & CR0_PG_MASK) && !(value & CR0_PE_MASK)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     set_control(e, in->reg, value);
-    return done(in);
+    return emu_done(in);
 }
 
 static bool load_system_segment(EmuInsn *in, sel_t *seg, uint16_t selector,
@@ -119,10 +129,10 @@ static EmuResult do_group6(EmuInsn *in)
         return EMU_LIBRARY;
     }
     if (!(e->emu->x86.crx[0] & CR0_PE_MASK)) {
-        return fault(in, EXC_UD);
+        return emu_fault(in, EXC_UD);
     }
     if (emu_cpl(e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     if (!emu_rm_read(in, &selector, 2) ||
         !load_system_segment(in, in->reg == 3 ? &e->emu->x86.tr
@@ -130,7 +140,7 @@ static EmuResult do_group6(EmuInsn *in)
                              selector, in->reg == 3)) {
         return EMU_FAULT;
     }
-    return done(in);
+    return emu_done(in);
 }
 
 /* LMSW, INVLPG, and the rights of LGDT and LIDT. */
@@ -146,7 +156,7 @@ static EmuResult do_group7(EmuInsn *in)
         return EMU_LIBRARY;
     }
     if (emu_cpl(e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     if (in->reg == 6) {
         if (!emu_rm_read(in, &value, 2)) {
@@ -154,14 +164,14 @@ static EmuResult do_group7(EmuInsn *in)
         }
         /* PE can be set but not cleared this way. */
         set_control(e, 0, (cr0 & ~0xeU) | (value & 0xf));
-        return done(in);
+        return emu_done(in);
     }
     if (in->reg == 7) {
         if (in->mod == 3) {
-            return fault(in, EXC_UD);
+            return emu_fault(in, EXC_UD);
         }
         emu_tlb_flush_page(e, in->operand_seg->base + in->offset);
-        return done(in);
+        return emu_done(in);
     }
     return EMU_LIBRARY;
 }
@@ -210,17 +220,20 @@ static EmuResult do_msr(EmuInsn *in, bool write)
     uint64_t value = (uint64_t)*emu_reg32(e, 2) << 32 | *emu_reg32(e, 0);
 
     if (emu_cpl(e)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
+    }
+    if (msr == MSR_EFER) {
+        emu_tell_lack(e, EMU_LACK_LONG_MODE);
     }
     if (write) {
-        return msr_write(e, msr, value) ? done(in) : fault(in, EXC_GP);
+        return msr_write(e, msr, value) ? emu_done(in) : emu_fault(in, EXC_GP);
     }
     if (!msr_read(e, msr, &value)) {
-        return fault(in, EXC_GP);
+        return emu_fault(in, EXC_GP);
     }
     *emu_reg32(e, 0) = value;
     *emu_reg32(e, 2) = value >> 32;
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_rdtsc(EmuInsn *in)
@@ -229,7 +242,7 @@ static EmuResult do_rdtsc(EmuInsn *in)
 
     *emu_reg32(in->e, 0) = tsc;
     *emu_reg32(in->e, 2) = tsc >> 32;
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_cpuid(EmuInsn *in)
@@ -242,7 +255,7 @@ static EmuResult do_cpuid(EmuInsn *in)
     *emu_reg32(e, 1) = leaf.ecx;
     *emu_reg32(e, 2) = leaf.edx;
     *emu_reg32(e, 3) = leaf.ebx;
-    return done(in);
+    return emu_done(in);
 }
 
 /* --- 486 and Pentium ------------------------------------------------------ */
@@ -279,7 +292,7 @@ static EmuResult do_cmpxchg(EmuInsn *in, unsigned bytes)
         reg_write(in, 0, old, bytes);
     }
     emu_set_sub_flags(in->e, acc, old, bytes);
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_xadd(EmuInsn *in, unsigned bytes)
@@ -300,7 +313,7 @@ static EmuResult do_xadd(EmuInsn *in, unsigned bytes)
         reg_write(in, in->reg, old, bytes);
     }
     emu_set_add_flags(in->e, old, add, bytes);
-    return done(in);
+    return emu_done(in);
 }
 
 static EmuResult do_cmpxchg8b(EmuInsn *in)
@@ -312,7 +325,7 @@ static EmuResult do_cmpxchg8b(EmuInsn *in)
         return EMU_FAULT;
     }
     if (in->reg != 1 || in->mod == 3) {
-        return fault(in, EXC_UD);
+        return emu_fault(in, EXC_UD);
     }
     if (!emu_seg_access(e, (EmuFar){ in->operand_seg, in->offset }, &old, 8, X86_READ)) {
         return EMU_FAULT;
@@ -332,15 +345,16 @@ static EmuResult do_cmpxchg8b(EmuInsn *in)
         *emu_reg32(e, 0) = old;
         *emu_reg32(e, 2) = old >> 32;
     }
-    return done(in);
+    return emu_done(in);
 }
 
-/* Only ever reached by programs that ignore CPUID: there is no SSE. */
-static bool is_sse(uint8_t op)
+/* Only ever executed by programs that ignore CPUID: MMX and SSE. */
+static bool is_vector(uint8_t op)
 {
     return (op >= 0x10 && op <= 0x17) || (op >= 0x28 && op <= 0x2f) ||
-           (op >= 0x50 && op <= 0x7f) || op == 0xae || op == 0xc2 ||
-           (op >= 0xc4 && op <= 0xc6) || op >= 0xd0;
+           op == 0x38 || op == 0x3a || (op >= 0x50 && op <= 0x7f) ||
+           op == 0xae || (op >= 0xc2 && op <= 0xc6) ||
+           (op >= 0xd0 && op < 0xff);
 }
 
 EmuResult emu_two_byte(EmuInsn *in)
@@ -357,14 +371,14 @@ EmuResult emu_two_byte(EmuInsn *in)
         return do_group7(in);
     case 0x06: /* CLTS */
         if (emu_cpl(in->e)) {
-            return fault(in, EXC_GP);
+            return emu_fault(in, EXC_GP);
         }
         in->e->emu->x86.crx[0] &= ~CR0_TS_MASK;
-        return done(in);
+        return emu_done(in);
     case 0x20: /* MOV from control and debug registers, to debug ones */
     case 0x21:
     case 0x23:
-        return emu_cpl(in->e) ? fault(in, EXC_GP) : EMU_LIBRARY;
+        return emu_cpl(in->e) ? emu_fault(in, EXC_GP) : EMU_LIBRARY;
     case 0x22:
         return do_mov_to_cr(in);
     case 0x30:
@@ -384,6 +398,10 @@ EmuResult emu_two_byte(EmuInsn *in)
     case 0xc7:
         return do_cmpxchg8b(in);
     default:
-        return is_sse(op) ? fault(in, EXC_UD) : EMU_LIBRARY;
+        if (is_vector(op)) {
+            emu_tell_lack(in->e, EMU_LACK_VECTORS);
+            return emu_fault(in, EXC_UD);
+        }
+        return EMU_LIBRARY;
     }
 }

@@ -24,9 +24,41 @@ static const VMStateDescription vmstate_segment = {
     .fields = segment_fields,
 };
 
+/*
+ * One x87 register, as peers describe it: ten octets in one field. Which one
+ * fpregs[0] is depends on who ran the guest; see X86FPReg.
+ */
+static bool fpreg_get(QEMUFile *f, void *pv, size_t size_bytes,
+                      const VMStateField *field, Error **errp)
+{
+    X86FPReg *reg = pv;
+
+    return vmstate_info_uint64.get(f, &reg->mantissa, 8, field, errp) &&
+           vmstate_info_uint16.get(f, &reg->exponent, 2, field, errp);
+}
+
+static bool fpreg_put(QEMUFile *f, const void *pv, size_t size_bytes,
+                      const VMStateField *field, Error **errp)
+{
+    const X86FPReg *reg = pv;
+
+    return vmstate_info_uint64.put(f, &reg->mantissa, 8, field, errp) &&
+           vmstate_info_uint16.put(f, &reg->exponent, 2, field, errp);
+}
+
+static const VMStateInfo vmstate_info_fpreg = {
+    .name = "tmp",
+    .get = fpreg_get,
+    .put = fpreg_put,
+};
+
 static const VMStateField fpreg_fields[] = {
-    VMSTATE_UINT64(mantissa, X86FPReg),
-    VMSTATE_UINT16(exponent, X86FPReg),
+    {
+        .name = "tmp",
+        .size = 10,
+        .info = &vmstate_info_fpreg,
+        .flags = VMS_SINGLE,
+    },
     VMSTATE_END_OF_LIST(),
 };
 static const VMStateDescription vmstate_fpreg = {
@@ -45,15 +77,6 @@ static const VMStateDescription vmstate_mtrr_var = {
     .minimum_version_id = 1,
     .fields = mtrr_var_fields,
 };
-
-#define VEC_QUAD(_i)                                                           \
-    {                                                                          \
-        .name = "_q_ZMMReg[" #_i "]",                                          \
-        .offset = offsetof(X86VecReg, q[_i]),                                  \
-        .size = sizeof(uint64_t),                                              \
-        .info = &vmstate_info_uint64,                                          \
-        .flags = VMS_SINGLE,                                                   \
-    }
 
 static const VMStateField xmm_reg_fields[] = {
     VEC_QUAD(0),

@@ -64,6 +64,16 @@
         .flags = VMS_STRUCT | VMS_ARRAY,                                       \
     }
 
+/* 64 bits of a vector register. */
+#define VEC_QUAD(_i)                                                           \
+    {                                                                          \
+        .name = "_q_ZMMReg[" #_i "]",                                          \
+        .offset = offsetof(X86VecReg, q[_i]),                                  \
+        .size = sizeof(uint64_t),                                              \
+        .info = &vmstate_info_uint64,                                          \
+        .flags = VMS_SINGLE,                                                   \
+    }
+
 /* Of the section `cpu`, in written order, ended by NULL. */
 extern const VMStateDescription *const x86_cpu_subsections[];
 

@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "../../accel/kvm/kvm-int.h"
 #include "hw/i386/irqchip.h"
 #include "qapi/qapi-types-run-state.h"
 #include "system/accel.h"
@@ -187,6 +188,49 @@ static void test_state_round_trip(void)
     guest_free(g);
 }
 
+/*
+ * Registers leave and enter KVM as they are in its XSAVE area, the top one
+ * first: so they are in stock's streams under KVM.
+ */
+static void test_x87_order(void)
+{
+    Guest *g = guest_new();
+    CPUArchState *env;
+    KVMCpu *kc;
+    uint8_t area[KVM_XSAVE_BYTES] = {0};
+
+    if (!g) {
+        return;
+    }
+    kc = g->cpu->accel_data;
+    env = g->cpu->arch;
+    if (!kc->kvm->has_xsave) {
+        g_test_skip("this KVM has no XSAVE");
+        guest_free(g);
+        return;
+    }
+    bql_lock(g->vm);
+    env->fpus = 6 << 11;
+    env->fptag = 0xc0;
+    for (unsigned i = 0; i < 8; i++) {
+        env->fpregs[i] = (X86FPReg){1ULL << 63 | i, 0x3fff + i};
+    }
+    g_assert_true(cpus_push_state(g->vm, NULL));
+    g_assert_cmpint(ioctl(kc->fd, KVM_GET_XSAVE, area), ==, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        g_assert_cmpuint(area[32 + 16 * i], ==, i);
+        g_assert_cmphex(area[32 + 16 * i + 8], ==, (0x3fff + i) & 0xff);
+    }
+    memset(env->fpregs, 0, sizeof(env->fpregs));
+    g_assert_true(g->vm->accel->ops->get_state(g->cpu, NULL));
+    for (unsigned i = 0; i < 8; i++) {
+        g_assert_cmphex(env->fpregs[i].mantissa, ==, 1ULL << 63 | i);
+    }
+    g_assert_cmphex(env->fptag, ==, 0xc0);
+    bql_unlock(g->vm);
+    guest_free(g);
+}
+
 static void test_irqchip(void)
 {
     Guest *g = guest_new();
@@ -311,6 +355,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/kvm/runs", test_runs);
     g_test_add_func("/kvm/state-round-trip", test_state_round_trip);
+    g_test_add_func("/kvm/x87-order", test_x87_order);
     g_test_add_func("/kvm/irqchip", test_irqchip);
     g_test_add_func("/kvm/dirty-log", test_dirty_log);
     g_test_add_func("/kvm/refused-options", test_refused_options);

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 
+#include <json-c/json.h>
 #include <sys/mman.h>
 
 #include "../../migration/qemu-file.h"
@@ -200,6 +201,26 @@ static void test_round_trip(void)
     test_cpu_free(to);
 }
 
+/* Readers of descriptions know an x87 register as one field. */
+static void test_fpregs_described(void)
+{
+    CPUState *cpu = test_cpu_new();
+    QIOChannel *ioc = qio_channel_file_new_fd(test_file_new(), "test", NULL);
+    QEMUFile *f = qemu_file_new_output(ioc);
+    struct json_object *desc = json_object_new_object();
+
+    g_assert_true(vmstate_save_state(f, &vmstate_x86_cpu, cpu->arch, desc,
+                                     NULL));
+    g_assert_true(qemu_fclose(f, NULL));
+    qio_channel_unref(ioc);
+    g_assert_nonnull(strstr(
+        json_object_to_json_string_ext(desc, JSON_C_TO_STRING_PLAIN),
+        "{\"vmsd_name\":\"fpreg\",\"version\":0,\"fields\":["
+        "{\"name\":\"tmp\",\"type\":\"tmp\",\"size\":10}]}"));
+    json_object_put(desc);
+    test_cpu_free(cpu);
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -331,6 +352,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/x86-cpu/reset-octets", test_reset_octets);
     g_test_add_func("/x86-cpu/round-trip", test_round_trip);
+    g_test_add_func("/x86-cpu/fpregs-described", test_fpregs_described);
     g_test_add_func("/x86-cpu/refused", test_refused);
     g_test_add_func("/x86-cpu/walk-32", test_walk_32);
     g_test_add_func("/x86-cpu/walk-pae-and-64", test_walk_pae_and_64);

@@ -65,6 +65,11 @@ typedef struct X86Segment {
     uint32_t flags; /* SEG_* */
 } X86Segment;
 
+/*
+ * Order of env->fpregs, as in the streams of QEMU's accelerators of the same
+ * names: under `tcg` by register number (ST(0) is at TOP), under `kvm` by
+ * distance from the top (ST(0) comes first). env->fptag is by number always.
+ */
 typedef struct X86FPReg {
     uint64_t mantissa;
     uint16_t exponent;
