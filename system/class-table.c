@@ -10,6 +10,7 @@ const ObjectClass *const object_class_table[] = {
     &memory_backend_memfd_class,
     &memory_backend_ram_class,
     &device_class,
+    &acpi_ged_class.parent,
     &acpi_pm_class.parent,
     &apic_class.parent,
     &debugcon_class.parent,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The board `microvm`: fw_cfg, local and I/O APIC, and as asked for PIC,
- * PIT, clock and a serial port. Sections and their order are those of QEMU
- * 10.0's microvm with acpi=off. Without virtio-mmio devices yet. BQL.
+ * PIT, clock, a serial port and ACPI. Sections and their order are those of
+ * QEMU 10.0's microvm. Without virtio-mmio devices yet. BQL.
  */
 #include "qemu/osdep.h"
+#include "hw/acpi/ged.h"
 #include "hw/core/device-classes.h"
 #include "hw/core/machine-classes.h"
+#include "hw/i386/acpi-microvm.h"
 #include "hw/i386/x86.h"
-#include "hw/rtc/mc146818rtc.h"
 #include "qapi/qapi-types-common.h"
 #include "system/accel.h"
 #include "system/memory.h"
@@ -24,16 +25,21 @@ typedef struct MicrovmMachine {
     bool usb, graphics;
 } MicrovmMachine;
 
+static bool microvm_has_acpi(const MicrovmMachine *mvm)
+{
+    return mvm->acpi != ON_OFF_AUTO_OFF;
+}
+
+static bool microvm_has_ioapic2(const MicrovmMachine *mvm)
+{
+    return microvm_has_acpi(mvm) && mvm->ioapic2 != ON_OFF_AUTO_OFF;
+}
+
 /* What would be dropped silently is refused. */
 static bool microvm_check_props(const MicrovmMachine *mvm, Error **errp)
 {
-    if (mvm->acpi == ON_OFF_AUTO_ON) {
-        error_setg(errp, "microvm: acpi=on is not supported; use acpi=off");
-        return false;
-    }
-    if (mvm->ioapic2 == ON_OFF_AUTO_ON) {
-        error_setg(errp, "microvm: ioapic2=on is not supported; use "
-                   "ioapic2=off");
+    if (mvm->ioapic2 == ON_OFF_AUTO_ON && !microvm_has_acpi(mvm)) {
+        error_setg(errp, "microvm: ioapic2=on needs acpi=on");
         return false;
     }
     if (mvm->x_option_roms) {
@@ -52,38 +58,45 @@ static bool microvm_check_props(const MicrovmMachine *mvm, Error **errp)
     return true;
 }
 
-static bool microvm_create_rtc(Machine *machine, Error **errp)
+/* Nothing is wired to it: its inputs are the virtio-mmio devices'. */
+static bool microvm_create_ioapic2(Machine *machine, Error **errp)
 {
+    g_autofree char *base = g_strdup_printf("%u", MICROVM_IOAPIC2_BASE);
+    const DeviceProp props[] = { { "base", base }, { 0 } };
+
+    return device_create(machine->parent.vm, &ioapic_class, props, errp);
+}
+
+static bool microvm_create_acpi(Machine *machine, bool rtc, Error **errp)
+{
+    MicrovmMachine *mvm = container_of(machine, MicrovmMachine, machine);
     VM *vm = machine->parent.vm;
-    DeviceState *dev = device_create(vm, &mc146818rtc_class, NULL, errp);
-    RTCState *rtc;
-    uint64_t low_bytes = x86_ram_split(machine).below_4g_bytes;
-    uint64_t ext_kib = low_bytes > MiB ? (low_bytes - MiB) / KiB : 0;
+    const MicrovmACPI what = {
+        .cpus = vm->smp_cpus,
+        .ioapic2 = microvm_has_ioapic2(mvm),
+        .rtc = rtc,
+        .serial = mvm->isa_serial,
+    };
+    DeviceState *dev = device_create(vm, &acpi_ged_class, NULL, errp);
 
     if (!dev) {
         return false;
     }
-    rtc = container_of(dev, RTCState, dev);
-    rtc->irq = machine->gsi[8];
-    ext_kib = MIN(ext_kib, 65535);
-    mc146818rtc_set_cmos(rtc, 0x15, 0x80);
-    mc146818rtc_set_cmos(rtc, 0x16, 0x02);
-    mc146818rtc_set_cmos(rtc, 0x17, ext_kib);
-    mc146818rtc_set_cmos(rtc, 0x18, ext_kib >> 8);
-    mc146818rtc_set_cmos(rtc, 0x30, ext_kib);
-    mc146818rtc_set_cmos(rtc, 0x31, ext_kib >> 8);
-    return true;
+    container_of(dev, ACPIGed, dev)->irq = machine->gsi[MICROVM_GED_GSI];
+    return microvm_add_acpi(machine, &what, errp);
 }
 
 static bool microvm_init(Machine *machine, Error **errp)
 {
     MicrovmMachine *mvm = container_of(machine, MicrovmMachine, machine);
     VM *vm = machine->parent.vm;
+    const X86RamLayout layout = { 3 * GiB, 3 * GiB };
     bool irqchip = vm->accel->ops->irqchip;
     bool rtc = mvm->rtc == ON_OFF_AUTO_ON ||
                (mvm->rtc == ON_OFF_AUTO_AUTO && !irqchip);
 
-    if (!microvm_check_props(mvm, errp) || !x86_map_ram(machine, errp) ||
+    if (!microvm_check_props(mvm, errp) ||
+        !x86_map_ram(machine, layout, errp) ||
         !x86_map_firmware(machine, MICROVM_DEFAULT_FIRMWARE_BYTES, false,
                           errp)) {
         return false;
@@ -94,7 +107,13 @@ static bool microvm_init(Machine *machine, Error **errp)
         !x86_create_ioapic(machine, errp)) {
         return false;
     }
+    if (microvm_has_ioapic2(mvm) && !microvm_create_ioapic2(machine, errp)) {
+        return false;
+    }
     if (irqchip && !device_create(vm, &kvm_clock_class, NULL, errp)) {
+        return false;
+    }
+    if (microvm_has_acpi(mvm) && !microvm_create_acpi(machine, rtc, errp)) {
         return false;
     }
     if (mvm->pic != ON_OFF_AUTO_OFF && !x86_create_pics(machine, errp)) {
@@ -103,15 +122,15 @@ static bool microvm_init(Machine *machine, Error **errp)
     if (mvm->pit != ON_OFF_AUTO_OFF && !x86_create_pit(machine, errp)) {
         return false;
     }
-    if (rtc && !microvm_create_rtc(machine, errp)) {
+    if (rtc && !x86_create_rtc(machine, errp)) {
         return false;
     }
     return !mvm->isa_serial || machine_create_serials(machine, 1, errp);
 }
 
 static const Property microvm_props[] = {
-    { "acpi", PROP_ONOFFAUTO, offsetof(MicrovmMachine, acpi), "off",
-      "ACPI tables; only off" },
+    { "acpi", PROP_ONOFFAUTO, offsetof(MicrovmMachine, acpi), "auto",
+      "ACPI tables and event device; auto: on" },
     { "pic", PROP_ONOFFAUTO, offsetof(MicrovmMachine, pic), "auto",
       "8259A interrupt controllers" },
     { "pit", PROP_ONOFFAUTO, offsetof(MicrovmMachine, pit), "auto",
@@ -119,7 +138,7 @@ static const Property microvm_props[] = {
     { "rtc", PROP_ONOFFAUTO, offsetof(MicrovmMachine, rtc), "auto",
       "real-time clock; auto: not with KVM" },
     { "ioapic2", PROP_ONOFFAUTO, offsetof(MicrovmMachine, ioapic2), "auto",
-      "second I/O APIC; only off" },
+      "second I/O APIC; auto: if there is ACPI" },
     { "isa-serial", PROP_BOOL, offsetof(MicrovmMachine, isa_serial), "on",
       "serial port" },
     { "x-option-roms", PROP_BOOL, offsetof(MicrovmMachine, x_option_roms),

@@ -42,37 +42,12 @@ static bool q35_check_props(const Q35Machine *q35, Error **errp)
 
 static bool q35_create_rtc(Machine *machine, Error **errp)
 {
-    DeviceState *dev = device_create(machine->parent.vm, &mc146818rtc_class,
-                                     NULL, errp);
-    X86RamSplit split = x86_ram_split(machine);
-    uint64_t ext_kib = 0;
-    uint64_t above_16m = 0;
-    uint64_t high = split.above_4g_bytes / (64 * KiB);
-    RTCState *rtc;
+    RTCState *rtc = x86_create_rtc(machine, errp);
 
-    if (!dev) {
+    if (!rtc) {
         return false;
     }
-    rtc = container_of(dev, RTCState, dev);
-    rtc->irq = machine->gsi[8];
-    if (split.below_4g_bytes > MiB) {
-        ext_kib = MIN((split.below_4g_bytes - MiB) / KiB, 65535);
-    }
-    if (split.below_4g_bytes > 16 * MiB) {
-        above_16m = MIN((split.below_4g_bytes - 16 * MiB) / (64 * KiB), 65535);
-    }
     mc146818rtc_set_cmos(rtc, 0x14, 0x06);
-    mc146818rtc_set_cmos(rtc, 0x15, 0x80);
-    mc146818rtc_set_cmos(rtc, 0x16, 0x02);
-    mc146818rtc_set_cmos(rtc, 0x17, ext_kib);
-    mc146818rtc_set_cmos(rtc, 0x18, ext_kib >> 8);
-    mc146818rtc_set_cmos(rtc, 0x30, ext_kib);
-    mc146818rtc_set_cmos(rtc, 0x31, ext_kib >> 8);
-    mc146818rtc_set_cmos(rtc, 0x34, above_16m);
-    mc146818rtc_set_cmos(rtc, 0x35, above_16m >> 8);
-    mc146818rtc_set_cmos(rtc, 0x5b, high);
-    mc146818rtc_set_cmos(rtc, 0x5c, high >> 8);
-    mc146818rtc_set_cmos(rtc, 0x5d, high >> 16);
     mc146818rtc_set_cmos(rtc, 0x5f, machine->parent.vm->smp_cpus - 1);
     return true;
 }
@@ -106,10 +81,11 @@ static bool q35_create_legacy(Machine *machine, Error **errp)
 
 static bool q35_init(Machine *machine, Error **errp)
 {
+    const X86RamLayout layout = { 2816 * MiB - 1, 2 * GiB };
     VM *vm = machine->parent.vm;
 
     if (!q35_check_props(container_of(machine, Q35Machine, machine), errp) ||
-        !x86_map_ram(machine, errp) ||
+        !x86_map_ram(machine, layout, errp) ||
         !x86_map_firmware(machine, Q35_DEFAULT_FIRMWARE_BYTES, true, errp)) {
         return false;
     }

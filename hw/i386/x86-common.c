@@ -11,9 +11,6 @@
 
 #define X86_FIRMWARE_MAX_BYTES (16 * MiB)
 #define X86_ISA_BIOS_MAX_BYTES (128 * KiB)
-/* RAM up to here stays in one piece; more of it is split at 2 GiB. */
-#define X86_RAM_UNSPLIT_BYTES (2816 * MiB)
-#define X86_RAM_SPLIT_BYTES (2 * GiB)
 
 X86Board *x86_board(Machine *machine)
 {
@@ -25,12 +22,13 @@ X86Board *x86_board(Machine *machine)
 
 X86RamSplit x86_ram_split(const Machine *machine)
 {
+    const X86Board *board = machine->board;
     uint64_t total = machine->ram ? machine->ram->used_bytes : 0;
     X86RamSplit split = { total, 0 };
 
-    if (total > X86_RAM_UNSPLIT_BYTES) {
-        split.below_4g_bytes = X86_RAM_SPLIT_BYTES;
-        split.above_4g_bytes = total - X86_RAM_SPLIT_BYTES;
+    if (total > board->ram_layout.unsplit_bytes) {
+        split.below_4g_bytes = board->ram_layout.split_bytes;
+        split.above_4g_bytes = total - split.below_4g_bytes;
     }
     return split;
 }
@@ -54,11 +52,13 @@ unsigned x86_e820(const Machine *machine, X86E820Entry out[X86_E820_MAX])
     return n;
 }
 
-bool x86_map_ram(Machine *machine, Error **errp)
+bool x86_map_ram(Machine *machine, X86RamLayout layout, Error **errp)
 {
     VM *vm = machine->parent.vm;
-    X86RamSplit split = x86_ram_split(machine);
+    X86RamSplit split;
 
+    x86_board(machine)->ram_layout = layout;
+    split = x86_ram_split(machine);
     if (!machine->ram) {
         error_setg(errp, "Machine '%s' needs RAM; give it some with -m",
                    machine_get_class(machine)->name);
@@ -257,6 +257,38 @@ bool x86_create_pit(Machine *machine, Error **errp)
     board->pit = container_of(dev, PITDevice, dev);
     board->pit->irq = machine->gsi[0];
     return true;
+}
+
+static void x86_set_cmos16(RTCState *rtc, uint8_t at, uint64_t value)
+{
+    value = MIN(value, 65535);
+    mc146818rtc_set_cmos(rtc, at, value);
+    mc146818rtc_set_cmos(rtc, at + 1, value >> 8);
+}
+
+RTCState *x86_create_rtc(Machine *machine, Error **errp)
+{
+    DeviceState *dev = device_create(machine->parent.vm, &mc146818rtc_class,
+                                     NULL, errp);
+    X86RamSplit split = x86_ram_split(machine);
+    uint64_t low = split.below_4g_bytes;
+    uint64_t high = split.above_4g_bytes / (64 * KiB);
+    RTCState *rtc;
+
+    if (!dev) {
+        return NULL;
+    }
+    rtc = container_of(dev, RTCState, dev);
+    rtc->irq = machine->gsi[8];
+    x86_set_cmos16(rtc, 0x15, 640);
+    x86_set_cmos16(rtc, 0x17, low > MiB ? (low - MiB) / KiB : 0);
+    x86_set_cmos16(rtc, 0x30, low > MiB ? (low - MiB) / KiB : 0);
+    x86_set_cmos16(rtc, 0x34,
+                   low > 16 * MiB ? (low - 16 * MiB) / (64 * KiB) : 0);
+    mc146818rtc_set_cmos(rtc, 0x5b, high);
+    mc146818rtc_set_cmos(rtc, 0x5c, high >> 8);
+    mc146818rtc_set_cmos(rtc, 0x5d, high >> 16);
+    return rtc;
 }
 
 static void x86_accel_gsi(void *opaque, unsigned n, bool level)

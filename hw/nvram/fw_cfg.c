@@ -24,7 +24,9 @@
 typedef struct FwCfgItem {
     uint8_t *data;
     uint32_t len_bytes;
+    RAMBlock *block; /* what data belongs to; NULL: it is the item's own */
 } FwCfgItem;
+
 
 struct FwCfg {
     DeviceState dev;
@@ -34,6 +36,8 @@ struct FwCfg {
     uint16_t cur_entry;
     uint32_t cur_offset;
     uint64_t dma_addr;
+    FwCfgItem *blobs[FW_CFG_BLOBS];    /* NULL: no such file */
+    uint64_t blob_bytes[FW_CFG_BLOBS]; /* only while saved or loaded */
 };
 
 FwCfg *fw_cfg_from_device(DeviceState *dev)
@@ -46,7 +50,10 @@ void fw_cfg_add_bytes(FwCfg *s, unsigned key, const void *data,
 {
     FwCfgItem *item = &s->items[key];
 
-    g_free(item->data);
+    if (!item->block) {
+        g_free(item->data);
+    }
+    item->block = NULL;
     item->data = g_malloc(len_bytes);
     memcpy(item->data, data, len_bytes);
     item->len_bytes = len_bytes;
@@ -85,21 +92,56 @@ static void fw_cfg_build_directory(FwCfg *s)
     fw_cfg_add_bytes(s, FW_CFG_FILE_DIR, dir, len_bytes);
 }
 
-bool fw_cfg_add_file(FwCfg *s, const char *name, const void *data,
-                     size_t len_bytes, Error **errp)
+/* The item of the next file, whose contents are the caller's to set. */
+static FwCfgItem *fw_cfg_new_file(FwCfg *s, const char *name, Error **errp)
 {
     if (strlen(name) >= FW_CFG_FILE_NAME_BYTES) {
         error_setg(errp, "fw_cfg file name '%s' is longer than %d bytes",
                    name, FW_CFG_FILE_NAME_BYTES - 1);
-        return false;
+        return NULL;
     }
     if (s->files == FW_CFG_FILE_SLOTS) {
         error_setg(errp, "fw_cfg has no slot left for file '%s'", name);
-        return false;
+        return NULL;
     }
     strcpy(s->names[s->files], name);
-    fw_cfg_add_bytes(s, FW_CFG_FILE_FIRST + s->files, data, len_bytes);
-    s->files++;
+    return &s->items[FW_CFG_FILE_FIRST + s->files++];
+}
+
+bool fw_cfg_add_file(FwCfg *s, const char *name, const void *data,
+                     size_t len_bytes, Error **errp)
+{
+    FwCfgItem *item = fw_cfg_new_file(s, name, errp);
+
+    if (!item) {
+        return false;
+    }
+    fw_cfg_add_bytes(s, item - s->items, data, len_bytes);
+    fw_cfg_build_directory(s);
+    return true;
+}
+
+static const char *const fw_cfg_blob_names[FW_CFG_BLOBS] = {
+    [FW_CFG_BLOB_TABLES] = "etc/acpi/tables",
+    [FW_CFG_BLOB_LOADER] = "etc/table-loader",
+    [FW_CFG_BLOB_RSDP] = "etc/acpi/rsdp",
+};
+
+const char *fw_cfg_blob_name(FwCfgBlob which)
+{
+    return fw_cfg_blob_names[which];
+}
+
+bool fw_cfg_add_blob(FwCfg *s, FwCfgBlob which, RAMBlock *block,
+                     uint32_t len_bytes, Error **errp)
+{
+    FwCfgItem *item = fw_cfg_new_file(s, fw_cfg_blob_name(which), errp);
+
+    if (!item) {
+        return false;
+    }
+    *item = (FwCfgItem){ block->host, len_bytes, block };
+    s->blobs[which] = item;
     fw_cfg_build_directory(s);
     return true;
 }
@@ -264,7 +306,9 @@ static void fw_cfg_unrealize(DeviceState *dev)
     FwCfg *s = container_of(dev, FwCfg, dev);
 
     for (unsigned i = 0; i < FW_CFG_ITEMS; i++) {
-        g_clear_pointer(&s->items[i].data, g_free);
+        if (!s->items[i].block) {
+            g_clear_pointer(&s->items[i].data, g_free);
+        }
     }
 }
 
@@ -304,8 +348,81 @@ static const VMStateDescription vmstate_fw_cfg_dma = {
     },
 };
 
+/* --- Lengths of the ACPI files, which may differ between builds ------------- */
+
+static bool fw_cfg_acpi_needed(void *opaque)
+{
+    FwCfg *s = opaque;
+
+    return s->blobs[FW_CFG_BLOB_TABLES] != NULL;
+}
+
+static bool fw_cfg_acpi_pre_save(void *opaque, Error **errp)
+{
+    FwCfg *s = opaque;
+
+    for (unsigned i = 0; i < FW_CFG_BLOBS; i++) {
+        s->blob_bytes[i] = s->blobs[i] ? s->blobs[i]->len_bytes : 0;
+    }
+    return true;
+}
+
+static bool fw_cfg_acpi_post_load(void *opaque, int version_id, Error **errp)
+{
+    FwCfg *s = opaque;
+
+    for (unsigned i = 0; i < FW_CFG_BLOBS; i++) {
+        uint64_t size_bytes = s->blob_bytes[i];
+        FwCfgItem *item = s->blobs[i];
+
+        if (!item && size_bytes) {
+            error_setg(errp, "the source has the file '%s', this machine "
+                       "does not; use acpi=on on both sides",
+                       fw_cfg_blob_name(i));
+            return false;
+        }
+        if (item && size_bytes > item->block->used_bytes) {
+            error_setg(errp, "file '%s' has 0x%" PRIx64 " octets, its block "
+                       "'%s' only 0x%" PRIx64, fw_cfg_blob_name(i),
+                       size_bytes, item->block->id, item->block->used_bytes);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < FW_CFG_BLOBS; i++) {
+        if (s->blobs[i]) {
+            s->blobs[i]->len_bytes = s->blob_bytes[i];
+        }
+    }
+    fw_cfg_build_directory(s);
+    return true;
+}
+
+#define FW_CFG_SIZE(_name, _blob)                                              \
+    {                                                                          \
+        .name = (_name),                                                       \
+        .offset = offsetof(FwCfg, blob_bytes[_blob]),                          \
+        .size = sizeof(uint64_t),                                              \
+        .info = &vmstate_info_uint64,                                          \
+    }
+
+static const VMStateDescription vmstate_fw_cfg_acpi_mr = {
+    .name = "fw_cfg/acpi_mr",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = fw_cfg_acpi_needed,
+    .pre_save = fw_cfg_acpi_pre_save,
+    .post_load = fw_cfg_acpi_post_load,
+    .fields = (const VMStateField[]){
+        FW_CFG_SIZE("table_mr_size", FW_CFG_BLOB_TABLES),
+        FW_CFG_SIZE("linker_mr_size", FW_CFG_BLOB_LOADER),
+        FW_CFG_SIZE("rsdp_mr_size", FW_CFG_BLOB_RSDP),
+        VMSTATE_END_OF_LIST(),
+    },
+};
+
 static const VMStateDescription *const fw_cfg_subsections[] = {
     &vmstate_fw_cfg_dma,
+    &vmstate_fw_cfg_acpi_mr,
     NULL,
 };
 

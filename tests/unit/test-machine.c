@@ -9,6 +9,7 @@
 #include "hw/core/device.h"
 #include "qapi/qapi-commands-machine.h"
 #include "qapi/qapi-commands-qom.h"
+#include "system/accel.h"
 #include "system/hostmem.h"
 
 #define RAM_BYTES (4 * MiB)
@@ -115,6 +116,63 @@ static void test_ram_file(void)
     error_free(err);
     hw_double_free(vm);
     g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
+static unsigned read_cmos16(VM *vm, uint8_t at)
+{
+    unsigned value;
+
+    ioport_write(vm, 0x70, at, 1);
+    value = ioport_read(vm, 0x71, 1);
+    ioport_write(vm, 0x70, at + 1, 1);
+    return value | ioport_read(vm, 0x71, 1) << 8;
+}
+
+/* Where a board has RAM, which must be where stock's has it. */
+static void test_ram_layout(void)
+{
+    static const struct {
+        const char *type;
+        uint64_t ram_bytes, low_bytes;
+    } cases[] = {
+        {"microvm", 64 * MiB, 64 * MiB},
+        {"microvm", 3 * GiB, 3 * GiB},
+        {"microvm", 3 * GiB + MiB, 3 * GiB},
+        {"q35", 2815 * MiB, 2815 * MiB},
+        {"q35", 2816 * MiB, 2 * GiB},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        VM *vm = machine_of_type(cases[i].type);
+        struct json_object *spec = json_object_new_object();
+        const MemoryRange *low, *high;
+
+        json_object_object_add(spec, "accel",
+                               json_object_new_string("x86emu"));
+        g_assert_true(accel_select(vm, &spec, 1, NULL));
+        json_object_put(spec);
+        vm->ram_size_bytes = cases[i].ram_bytes;
+        vm->smp_cpus = 1;
+        g_assert_true(machine_init(vm, NULL));
+        low = memory_find(vm, cases[i].low_bytes - 1);
+        g_assert_true(low && low->block == vm->machine->ram);
+        low = memory_find(vm, cases[i].low_bytes);
+        g_assert_true(!low || low->block != vm->machine->ram);
+        high = memory_find(vm, 4 * GiB);
+        if (cases[i].low_bytes == cases[i].ram_bytes) {
+            g_assert_null(high);
+        } else {
+            g_assert_true(high && high->block == vm->machine->ram);
+            g_assert_cmphex(high->offset, ==, cases[i].low_bytes);
+        }
+        /* What the firmware reads: 64 KiB units above 16 MiB, 4 GiB. */
+        g_assert_cmpuint(read_cmos16(vm, 0x34), ==,
+                         (cases[i].low_bytes - 16 * MiB) / (64 * KiB));
+        g_assert_cmpuint(read_cmos16(vm, 0x5b), ==,
+                         (cases[i].ram_bytes - cases[i].low_bytes) /
+                         (64 * KiB));
+        hw_double_free(vm);
+    }
 }
 
 static void free_migration(VM *vm, void *opaque)
@@ -272,6 +330,7 @@ int main(int argc, char **argv)
     g_test_add_func("/machine/ram/name-taken", test_ram_name_taken);
     g_test_add_func("/machine/ram/named", test_ram_named);
     g_test_add_func("/machine/ram/file", test_ram_file);
+    g_test_add_func("/machine/ram/layout", test_ram_layout);
     g_test_add_func("/machine/freed-with-vm", test_freed_with_vm);
     g_test_add_func("/machine/serials", test_serials);
     g_test_add_func("/machine/qom-paths", test_qom_paths);

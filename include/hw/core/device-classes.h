@@ -5,6 +5,7 @@
 
 #include "hw/core/device.h"
 
+extern const DeviceClass acpi_ged_class;
 extern const DeviceClass acpi_pm_class;
 extern const DeviceClass apic_class;
 extern const DeviceClass debugcon_class;

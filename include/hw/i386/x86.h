@@ -9,6 +9,7 @@
 #include "hw/core/boards.h"
 #include "hw/intc/intc.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/rtc/mc146818rtc.h"
 #include "hw/timer/i8254.h"
 
 /* How a CPU begins where no firmware sets it up. */
@@ -18,7 +19,14 @@ typedef struct X86Entry {
     uint32_t eip, esp, ebx, esi, edx;
 } X86Entry;
 
+/* How a board lays out RAM: in one piece up to a size, else in two. */
+typedef struct X86RamLayout {
+    uint64_t unsplit_bytes;
+    uint64_t split_bytes; /* of the first piece */
+} X86RamLayout;
+
 typedef struct X86Board {
+    X86RamLayout ram_layout;
     PICDevice *pic;    /* master, or NULL */
     APICDevice *apic;  /* CPU 0's */
     IOAPICDevice *ioapic;
@@ -46,7 +54,8 @@ X86Board *x86_board(Machine *machine);
 X86RamSplit x86_ram_split(const Machine *machine);
 unsigned x86_e820(const Machine *machine, X86E820Entry out[X86_E820_MAX]);
 
-bool x86_map_ram(Machine *machine, Error **errp);
+/* Before anything asks where RAM is. */
+bool x86_map_ram(Machine *machine, X86RamLayout layout, Error **errp);
 
 /*
  * Block `pc.bios` below 4 GiB and its end below 1 MiB: -bios FILE, or a
@@ -64,6 +73,8 @@ bool x86_create_apics(Machine *machine, Error **errp);
 bool x86_create_ioapic(Machine *machine, Error **errp);
 bool x86_create_pics(Machine *machine, Error **errp);
 bool x86_create_pit(Machine *machine, Error **errp);
+/* The clock, whose memory tells the firmware the size of RAM. */
+RTCState *x86_create_rtc(Machine *machine, Error **errp);
 
 /* Connects machine->gsi[] to the controllers made above. */
 void x86_wire_gsi(Machine *machine);

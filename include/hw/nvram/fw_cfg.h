@@ -4,6 +4,7 @@
 #define HW_NVRAM_FW_CFG_H
 
 #include "hw/core/device.h"
+#include "system/memory.h"
 
 #define FW_CFG_SIGNATURE 0x00
 #define FW_CFG_ID 0x01
@@ -31,5 +32,22 @@ void fw_cfg_add_i64(FwCfg *s, unsigned key, uint64_t value);
 /* A file; fails if the name is too long or all slots are taken. */
 bool fw_cfg_add_file(FwCfg *s, const char *name, const void *data,
                      size_t len_bytes, Error **errp);
+
+/* The files that ACPI firmware reads; they live in blocks of guest RAM. */
+typedef enum FwCfgBlob {
+    FW_CFG_BLOB_TABLES,
+    FW_CFG_BLOB_LOADER,
+    FW_CFG_BLOB_RSDP,
+    FW_CFG_BLOBS,
+} FwCfgBlob;
+
+const char *fw_cfg_blob_name(FwCfgBlob which);
+
+/*
+ * The first @len_bytes of @block as a file; its length migrates with the
+ * device (subsection `fw_cfg/acpi_mr`). Machine build.
+ */
+bool fw_cfg_add_blob(FwCfg *s, FwCfgBlob which, RAMBlock *block,
+                     uint32_t len_bytes, Error **errp);
 
 #endif
