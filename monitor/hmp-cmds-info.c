@@ -2,10 +2,10 @@
 /* HMP's `info`: answers of QMP queries as text. Main thread, BQL held. */
 #include "qemu/osdep.h"
 #include "hmp-cmds.h"
-#include "migration/misc.h"
 #include "qapi/qapi-types-migration.h"
 #include "qom/object.h"
 #include "system/cpus.h"
+#include "system/ioport.h"
 #include "system/memory.h"
 #include "system/runstate.h"
 
@@ -121,11 +121,6 @@ void hmp_info_chardev(HmpCall *call)
     json_object_put(list);
 }
 
-void hmp_info_migrate(HmpCall *call)
-{
-    migration_print_status(call->ctx->vm, call->out);
-}
-
 void hmp_info_migrate_capabilities(HmpCall *call)
 {
     struct json_object *list = NULL;
@@ -185,10 +180,27 @@ static void print_registers(HmpCall *call, CPUState *cpu)
     cpu_arch_dump(cpu, call->out);
 }
 
-/*
- * cpu->arch is only true while the vCPUs are parked, so they are for the
- * moment of looking.
- */
+bool hmp_park_cpus(HmpCall *call)
+{
+    Error *err = NULL;
+
+    if (cpus_pause(call->ctx->vm, &err)) {
+        return true;
+    }
+    hmp_error(call, err);
+    return false;
+}
+
+void hmp_release_cpus(HmpCall *call)
+{
+    VM *vm = call->ctx->vm;
+    Error *err = NULL;
+
+    if (runstate_is_running(vm) && !cpus_resume(vm, &err)) {
+        hmp_error(call, err);
+    }
+}
+
 void hmp_info_registers(HmpCall *call)
 {
     VM *vm = call->ctx->vm;
@@ -196,7 +208,6 @@ void hmp_info_registers(HmpCall *call)
                         ? hmp_int(call, "vcpu") : call->cpu_index;
     unsigned count = vm->cpus ? cpus_count(vm) : 0;
     bool all = hmp_flag(call, "all");
-    Error *err = NULL;
 
     if (index < 0 || (!all && (uint64_t)index >= count)) {
         g_string_append_printf(call->out,
@@ -204,24 +215,18 @@ void hmp_info_registers(HmpCall *call)
                                      : "No CPU available\n", index);
         return;
     }
-    if (cpus_pause(vm, &err)) {
-        for (unsigned i = 0; i < count; i++) {
-            if (all || i == (uint64_t)index) {
-                print_registers(call, cpu_get(vm, i));
-            }
+    if (!hmp_park_cpus(call)) {
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (all || i == (uint64_t)index) {
+            print_registers(call, cpu_get(vm, i));
         }
     }
-    if (!err && runstate_is_running(vm)) {
-        cpus_resume(vm, &err);
-    }
-    if (err) {
-        g_string_append_printf(call->out, "Error: %s\n",
-                               error_get_pretty(err));
-        error_free(err);
-    }
+    hmp_release_cpus(call);
 }
 
-void hmp_info_mtree(HmpCall *call)
+static void print_memory(HmpCall *call)
 {
     size_t count;
     const MemoryRange *ranges = memory_ranges(call->ctx->vm, &count);
@@ -240,6 +245,26 @@ void hmp_info_mtree(HmpCall *call)
         }
         g_string_append_c(call->out, '\n');
     }
+}
+
+static void print_ports(HmpCall *call)
+{
+    unsigned port = 0;
+    unsigned count;
+
+    g_string_append(call->out, "\naddress-space: I/O\n");
+    while (ioport_next_region(call->ctx->vm, &port, &count)) {
+        g_string_append_printf(
+            call->out, "  %016x-%016x (prio 0, i/o): device\n", port,
+            port + count - 1);
+        port += count;
+    }
+}
+
+void hmp_info_mtree(HmpCall *call)
+{
+    print_memory(call);
+    print_ports(call);
 }
 
 #define QOM_DEPTH_MAX 16

@@ -2,6 +2,7 @@
 /* HMP commands on guest memory, I/O ports and numbers. Main thread, BQL. */
 #include "qemu/osdep.h"
 #include "hmp-cmds.h"
+#include "system/cpus.h"
 #include "system/ioport.h"
 #include "system/memory.h"
 
@@ -53,7 +54,27 @@ static void print_number(GString *out, char format, unsigned size,
     }
 }
 
-void hmp_xp(HmpCall *call)
+/* @cpu: whose virtual address @addr is; NULL: it is physical. */
+static bool read_bytes(VM *vm, CPUState *cpu, uint64_t addr, uint8_t *buf,
+                       size_t len_bytes)
+{
+    while (len_bytes) {
+        size_t part = MIN(len_bytes,
+                          TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE);
+        uint64_t paddr = addr;
+
+        if ((cpu && !cpu_arch_translate(cpu, addr, &paddr)) ||
+            !memory_read(vm, paddr, buf, part)) {
+            return false;
+        }
+        addr += part;
+        buf += part;
+        len_bytes -= part;
+    }
+    return true;
+}
+
+static void dump_memory(HmpCall *call, CPUState *cpu)
 {
     uint64_t addr = hmp_int(call, "addr");
     uint64_t count = hmp_int(call, "count");
@@ -77,7 +98,7 @@ void hmp_xp(HmpCall *call)
         uint8_t buf[XP_LINE_BYTES];
 
         g_string_append_printf(call->out, "%016" PRIx64 ":", addr);
-        if (!memory_read(call->ctx->vm, addr, buf, n)) {
+        if (!read_bytes(call->ctx->vm, cpu, addr, buf, n)) {
             g_string_append(call->out, " Cannot access memory\n");
             return;
         }
@@ -91,6 +112,27 @@ void hmp_xp(HmpCall *call)
         g_string_append_c(call->out, '\n');
         addr += n;
         left -= n;
+    }
+}
+
+void hmp_xp(HmpCall *call)
+{
+    dump_memory(call, NULL);
+}
+
+void hmp_x(HmpCall *call)
+{
+    VM *vm = call->ctx->vm;
+    CPUState *cpu = vm->cpus ? cpu_get(vm, (unsigned)call->cpu_index) : NULL;
+
+    if (!cpu) {
+        g_string_append(call->out, "Can not dump without CPU; 'xp' shows "
+                                   "physical memory\n");
+        return;
+    }
+    if (hmp_park_cpus(call)) {
+        dump_memory(call, cpu);
+        hmp_release_cpus(call);
     }
 }
 

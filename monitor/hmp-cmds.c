@@ -12,6 +12,18 @@
 
 /* --- Helpers ------------------------------------------------------------ */
 
+void hmp_error(HmpCall *call, Error *err)
+{
+    const char *hint = error_get_hint(err);
+
+    g_string_append_printf(call->out, "Error: %s\n", error_get_pretty(err));
+    if (hint) {
+        g_string_append_printf(call->out, "%s%s", hint,
+                               g_str_has_suffix(hint, "\n") ? "" : "\n");
+    }
+    error_free(err);
+}
+
 bool hmp_qmp(HmpCall *call, const char *command, struct json_object *args,
              struct json_object **ret)
 {
@@ -28,9 +40,7 @@ bool hmp_qmp(HmpCall *call, const char *command, struct json_object *args,
     }
     json_object_put(args);
     if (!ok) {
-        g_string_append_printf(call->out, "Error: %s\n",
-                               error_get_pretty(err));
-        error_free(err);
+        hmp_error(call, err);
         return false;
     }
     if (ret) {
@@ -288,14 +298,14 @@ void hmp_migrate_set_parameter(HmpCall *call)
 
     if (!member) {
         g_string_append_printf(call->out,
-                               "Error: invalid parameter value: %s\n", name);
+                               "Error: invalid parameter value: %s\n"
+                               "'info migrate_parameters' lists them\n",
+                               name);
         return;
     }
     value = parameter_value(member, hmp_str(call, "value"), &err);
     if (!value) {
-        g_string_append_printf(call->out, "Error: %s\n",
-                               error_get_pretty(err));
-        error_free(err);
+        hmp_error(call, err);
         return;
     }
     args = json_object_new_object();
@@ -366,9 +376,7 @@ void hmp_object_add(HmpCall *call)
                                             "qom-type", NULL, &err);
 
     if (!args) {
-        g_string_append_printf(call->out, "Error: %s\n",
-                               error_get_pretty(err));
-        error_free(err);
+        hmp_error(call, err);
         return;
     }
     type_object_args(args);

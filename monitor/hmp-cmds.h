@@ -26,11 +26,20 @@ void hmp_getfd(HmpCall *call);
 void hmp_closefd(HmpCall *call);
 void hmp_trace_event(HmpCall *call);
 
+/*
+ * cpu->arch is only true while the vCPUs are parked, so they are for the
+ * moment of looking. False: the error is printed, nothing to release.
+ */
+bool hmp_park_cpus(HmpCall *call);
+void hmp_release_cpus(HmpCall *call);
+
+/* hmp-cmds-migration.c */
+void hmp_info_migrate(HmpCall *call);
+
 /* hmp-cmds-info.c */
 void hmp_info_chardev(HmpCall *call);
 void hmp_info_cpus(HmpCall *call);
 void hmp_info_kvm(HmpCall *call);
-void hmp_info_migrate(HmpCall *call);
 void hmp_info_migrate_capabilities(HmpCall *call);
 void hmp_info_migrate_parameters(HmpCall *call);
 void hmp_info_mtree(HmpCall *call);
@@ -42,6 +51,7 @@ void hmp_info_uuid(HmpCall *call);
 void hmp_info_version(HmpCall *call);
 
 /* hmp-cmds-mem.c */
+void hmp_x(HmpCall *call);
 void hmp_xp(HmpCall *call);
 void hmp_ioport_read(HmpCall *call);
 void hmp_ioport_write(HmpCall *call);

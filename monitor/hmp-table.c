@@ -44,7 +44,7 @@ const HmpCommand hmp_info_table[] = {
       hmp_info_migrate_capabilities },
     { "migrate_parameters", "", "", "show the migration parameters",
       hmp_info_migrate_parameters },
-    { "mtree", "", "", "show what is where in guest-physical memory",
+    { "mtree", "", "", "show what is where in guest-physical memory and at I/O ports",
       hmp_info_mtree },
     { "name", "", "", "show the guest's name", hmp_info_name },
     { "qom-tree", "path:s?", "[path]", "show the tree of objects",
@@ -109,6 +109,10 @@ const HmpCommand hmp_command_table[] = {
     { "trace-event", "name:s,option:b", "name on|off",
       "switch trace events on or off; '*' and '?' match several",
       hmp_trace_event },
+    { "x", "fmt:/,addr:l", "/fmt addr",
+      "show memory from the CPU's virtual address 'addr' on, in the formats "
+      "of 'xp'",
+      hmp_x },
     { "xp", "fmt:/,addr:l", "/fmt addr",
       "show physical memory from 'addr' on, as count, format (x d u o c) "
       "and size (b h w g)",

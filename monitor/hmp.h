@@ -75,6 +75,8 @@ char **hmp_complete(const char *line);
  */
 bool hmp_qmp(HmpCall *call, const char *command, struct json_object *args,
              struct json_object **ret);
+/* Prints @err with its hint and frees it. */
+void hmp_error(HmpCall *call, Error *err);
 /* NULL if the argument was left out. */
 const char *hmp_str(const HmpCall *call, const char *name);
 int64_t hmp_int(const HmpCall *call, const char *name);

@@ -89,6 +89,23 @@ static bool emit_error(QmpParser *parser, Error *err)
     return parser->emit(parser->opaque, NULL, err);
 }
 
+/*
+ * A keyword or number that goes on for ever: told now, not at an end that
+ * may never come.
+ */
+static bool long_word(QmpParser *parser)
+{
+    const char *text = (char *)parser->text->data + parser->token_start;
+    Error *err = NULL;
+
+    error_setg(&err, "JSON parse error, more than %d characters without an "
+               "end, from '%.*s' on; send commands as JSON objects, like "
+               "{\"execute\": \"query-status\"}", QMP_PARSER_MAX_WORD_BYTES,
+               QMP_ERROR_TEXT_MAX, text);
+    parser->state = LEX_RECOVERY;
+    return emit_error(parser, err);
+}
+
 /* The text since token_start is no token. */
 static bool bad_token(QmpParser *parser)
 {
@@ -274,9 +291,22 @@ static bool lex_number(QmpParser *parser, uint8_t c, bool *again)
     return next == LEX_RECOVERY ? bad_token(parser) : true;
 }
 
+static bool word_is_long(const QmpParser *parser)
+{
+    return parser->state != LEX_START && parser->state != LEX_STRING &&
+           parser->state != LEX_STRING_ESCAPE &&
+           parser->state != LEX_RECOVERY &&
+           parser->text->len - parser->token_start >
+               QMP_PARSER_MAX_WORD_BYTES;
+}
+
 static bool lex_octet(QmpParser *parser, uint8_t c, bool *again)
 {
     *again = false;
+    if (word_is_long(parser)) {
+        *again = true;
+        return long_word(parser);
+    }
     switch (parser->state) {
     case LEX_START:
         return lex_start(parser, c);
@@ -297,7 +327,7 @@ static bool lex_octet(QmpParser *parser, uint8_t c, bool *again)
     }
 }
 
-/* How many octets only make the token in hand longer. */
+/* How many octets only make the string in hand longer. */
 static size_t plain_run(const QmpParser *parser, const uint8_t *buf,
                         size_t len_bytes)
 {
@@ -306,10 +336,6 @@ static size_t plain_run(const QmpParser *parser, const uint8_t *buf,
     if (parser->state == LEX_STRING) {
         while (i < len_bytes && buf[i] >= ' ' && buf[i] < 0xfe &&
                buf[i] != '\\' && buf[i] != (uint8_t)parser->quote) {
-            i++;
-        }
-    } else if (parser->state == LEX_KEYWORD) {
-        while (i < len_bytes && g_ascii_islower(buf[i])) {
             i++;
         }
     }

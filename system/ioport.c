@@ -60,6 +60,28 @@ bool ioport_register(VM *vm, uint16_t first, unsigned count,
     return true;
 }
 
+bool ioport_next_region(VM *vm, unsigned *port, unsigned *count)
+{
+    const uint16_t *owner = vm->ioports->owner;
+    unsigned first = *port;
+    unsigned end;
+
+    while (first < IOPORT_COUNT && !owner[first]) {
+        first++;
+    }
+    if (first >= IOPORT_COUNT) {
+        return false;
+    }
+    for (end = first + 1; end < IOPORT_COUNT; end++) {
+        if (owner[end] != owner[first]) {
+            break;
+        }
+    }
+    *port = first;
+    *count = end - first;
+    return true;
+}
+
 /*
  * The device that takes all of the access at once. NULL: nobody does, and
  * *@split tells whether the halves may have owners.

@@ -5,6 +5,7 @@
 #include "system/cpus.h"
 #include "system/fdset.h"
 #include "system/memory.h"
+#include "system/runstate.h"
 
 #define SAVE_CHUNK_BYTES (64 * KiB)
 
@@ -154,12 +155,22 @@ bool qmp_memsave(QmpContext *ctx, const QmpMemsaveArgs *args, Error **errp)
         .addr = args->val,
         .size_bytes = args->size,
     };
+    bool ok;
 
     if (!cpu) {
         error_setg(errp, "Parameter 'cpu-index' expects a CPU number");
         return false;
     }
-    return save_to_file(&range, args->filename, errp);
+    /* Only a parked CPU's state says how it translates. */
+    if (!cpus_pause(ctx->vm, errp)) {
+        return false;
+    }
+    ok = save_to_file(&range, args->filename, errp);
+    if (runstate_is_running(ctx->vm) &&
+        !cpus_resume(ctx->vm, ok ? errp : NULL)) {
+        ok = false;
+    }
+    return ok;
 }
 
 bool qmp_pmemsave(QmpContext *ctx, const QmpPmemsaveArgs *args, Error **errp)

@@ -129,6 +129,11 @@ int error_get_class(const Error *err)
     return err->qapi_error_class;
 }
 
+const char *error_get_hint(const Error *err)
+{
+    return err->hint ? err->hint->str : NULL;
+}
+
 int error_get_errno(const Error *err)
 {
     return err->os_errno;

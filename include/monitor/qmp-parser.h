@@ -19,6 +19,8 @@ struct json_object;
 #define QMP_PARSER_MAX_BYTES (64 * MiB)
 #define QMP_PARSER_MAX_TOKENS (256 * KiB)
 #define QMP_PARSER_MAX_NESTING 1024
+/* On a keyword or number; a string may fill the message. */
+#define QMP_PARSER_MAX_WORD_BYTES 1024
 
 typedef struct QmpParser QmpParser;
 

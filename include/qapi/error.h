@@ -44,6 +44,9 @@ Error *error_copy(const Error *err);
 /* @err must not be NULL; the text lives as long as @err. */
 const char *error_get_pretty(const Error *err);
 
+/* What error_append_hint() said, for people; NULL: nothing. As long as @err. */
+const char *error_get_hint(const Error *err);
+
 int error_get_class(const Error *err);
 
 /* The errno of error_setg_errno(), 0 where there was none. */

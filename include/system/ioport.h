@@ -24,6 +24,12 @@ bool ioport_register(VM *vm, uint16_t first, unsigned count,
                      const IOPortOps *ops, void *opaque, Error **errp);
 
 /*
+ * The first region at *@port or above: where it starts, and how many ports
+ * from there on are the same device's. False: none. BQL.
+ */
+bool ioport_next_region(VM *vm, unsigned *port, unsigned *count);
+
+/*
  * One access by a vCPU or by qtest; takes the BQL by itself unless the
  * caller holds it. Unclaimed ports read as ones.
  */

@@ -3,28 +3,11 @@
 #include "qemu/osdep.h"
 #include <signal.h>
 #include "migration/guests.h"
-
-typedef struct Run {
-    char *dir;
-    QTest *qts;
-} Run;
+#include "qtest-run.h"
 
 static Run run_start(const char *args)
 {
-    Run run = { .dir = qtest_folder_new() };
-    g_auto(GStrv) parts = g_strsplit(args, "@D", -1);
-    g_autofree char *text = g_strjoinv(run.dir, parts);
-    g_auto(GStrv) words = g_strsplit(text, " ", -1);
-
-    run.qts = qtest_start(qtest_binary(""), run.dir, "hmp",
-                          (const char *const *)words);
-    return run;
-}
-
-static void run_end(Run *run)
-{
-    qtest_quit(run->qts);
-    qtest_folder_free(run->dir);
+    return run_start_as("hmp", args);
 }
 
 static void expect(QTest *qts, const char *command, const char *word)
@@ -61,11 +44,21 @@ static void test_info(void)
         { "?", "migrate_cancel" },
         { "info no-such", "no-such" },
         { "no-such", "unknown command: 'no-such'" },
-        { "migrate", "" },
+        { "migrate", "migrate: string expected" },
+        { "migrate nowhere", "protocol: nowhere\r\nUse tcp:" },
         { "migrate_set_parameter no-such 1", "no-such" },
         { "migrate_set_capability no-such on", "no-such" },
         { "xp /2xb 0", "0x" },
         { "xp /4xw 0x1000", "0x00000000" },
+        { "x /2xb 0", "0000000000000000: 0x" },
+        { "x /1xw 0xfffffff0", "00000000fffffff0: 0x" },
+        { "x /1i 0", "Error: instructions" },
+        { "x", "unexpected end of expression" },
+        { "help x", "virtual" },
+        { "info mtree", "address-space: memory" },
+        { "info mtree", "address-space: I/O" },
+        { "info mtree", "0000000000000070-0000000000000071 (prio 0, i/o)" },
+        { "info migrate", "globals:\r\nstore-global-state: on\r\n" },
         { "print 7", "7" },
         { "print /x 2+3*4", "0xe" },
     };
@@ -131,6 +124,8 @@ static void test_migrate(void)
         g_assert_cmpint(tries, <, 20000);
         g_usleep(1000);
     }
+    expect(src.qts, "info migrate", "globals:");
+    expect(src.qts, "info migrate", "page size: 4 kbytes\r\nmultifd bytes: ");
     expect(src.qts, "info migrate", "total time:");
     expect(src.qts, "info migrate", "downtime:");
     expect(src.qts, "info status", "postmigrate");
@@ -192,8 +187,34 @@ static void test_memory(void)
     g_assert_cmpstr(text, ==, "");
     g_assert_true(qtest_file_has(path, "abcd"));
     expect(run.qts, "xp /1xw 0x1000", "0x64636261");
+    expect(run.qts, "x 0x1000", "without CPU; 'xp'");
     expect(run.qts, "xp /4cb 0x1000", "'a' 'b' 'c' 'd'");
     expect(run.qts, "xp /1dh 0x1000", "25185");
+    run_end(&run);
+}
+
+/* Virtual where the CPU has no paging is physical; lines may cross pages. */
+static void test_virtual(void)
+{
+    Run run = run_start("-machine q35 -accel tcg -m 32 -nodefaults -S");
+
+    qtest_writel(run.qts, 0x1ffc, 0x64636261);
+    qtest_writel(run.qts, 0x2000, 0x68676665);
+    expect(run.qts, "x /2xw 0x1ffc",
+           "0000000000001ffc: 0x64636261 0x68676665\r\n");
+    expect(run.qts, "x /1xb 0x100000000000", "Cannot access memory");
+    run_end(&run);
+}
+
+static void test_info_migrate(void)
+{
+    Run run = run_start("-machine none -incoming tcp:127.0.0.1:0 "
+                        "-global migration.send-section-footer=off");
+
+    expect(run.qts, "info migrate", "send-section-footer: off\r\n");
+    expect(run.qts, "info migrate", "send-configuration: on\r\n");
+    expect(run.qts, "info migrate", "Migration status: setup\r\n");
+    expect(run.qts, "info migrate", "socket address: [\r\n\ttcp:127.0.0.1:");
     run_end(&run);
 }
 
@@ -206,5 +227,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hmp/migrate", test_migrate);
     g_test_add_func("/hmp/monitor", test_monitor);
     g_test_add_func("/hmp/memory", test_memory);
+    g_test_add_func("/hmp/virtual", test_virtual);
+    g_test_add_func("/hmp/info-migrate", test_info_migrate);
     return g_test_run();
 }

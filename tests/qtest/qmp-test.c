@@ -320,6 +320,27 @@ static void test_flood_letters(void)
     flood("", "garbage ");
 }
 
+/*
+ * Letters without an end: the answer comes while they come, once, and the
+ * next line is a command again.
+ */
+static void test_flood_word(void)
+{
+    Server *s = server_new();
+    g_autofree char *word = g_strnfill(64 * 1024, 'x');
+
+    expect_ok(s->client, "{'execute': 'qmp_capabilities'}");
+    g_assert_true(qtest_client_puts(s->client, word));
+    check_error(s->client, word, "GenericError", "1024 characters");
+    for (int i = 0; i < 10000000; i += 64 * 1024) {
+        g_assert_true(qtest_client_puts(s->client, word));
+    }
+    assert_others_answer(s);
+    g_assert_cmpuint(anonymous_kib(s->qts), <, 100000);
+    expect_ok(s->client, "\n{'execute': 'query-status'}");
+    server_free(s);
+}
+
 static void test_flood_nesting(void)
 {
     flood("{'execute': 'stop', 'arguments': {'x': ", "[[[[[[[[[[");
@@ -590,6 +611,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/errors", test_errors);
     g_test_add_func("/qmp/bad-json", test_bad_json);
     g_test_add_func("/qmp/flood/letters", test_flood_letters);
+    g_test_add_func("/qmp/flood/word", test_flood_word);
     g_test_add_func("/qmp/flood/nesting", test_flood_nesting);
     g_test_add_func("/qmp/flood/objects", test_flood_objects);
     g_test_add_func("/qmp/unread-replies", test_unread_replies);

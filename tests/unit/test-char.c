@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include "chardev/char.h"
 #include "io/channel-socket.h"
+#include "test-folder.h"
 
 /* Doubles of system/vm.c. */
 void bql_lock(VM *vm)
@@ -24,17 +25,6 @@ void bql_unlock(VM *vm)
 bool bql_locked(VM *vm)
 {
     return qatomic_read(&vm->bql_owner) == g_thread_self();
-}
-
-static char *tmp_dir;
-
-static void check_error(Error *err, const char *text)
-{
-    g_assert_nonnull(err);
-    if (!strstr(error_get_pretty(err), text)) {
-        g_error("'%s' lacks '%s'", error_get_pretty(err), text);
-    }
-    error_free(err);
 }
 
 static VM *vm_setup(void)
@@ -722,12 +712,8 @@ static void test_stdio(void)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *rm = NULL;
-    int ret;
-
     signal(SIGPIPE, SIG_IGN);
     g_test_init(&argc, &argv, NULL);
-    tmp_dir = g_dir_make_tmp("test-char-XXXXXX", NULL);
     g_test_add_func("/char/bad-options", test_bad_options);
     g_test_add_func("/char/file", test_file);
     g_test_add_func("/char/server", test_server);
@@ -740,9 +726,5 @@ int main(int argc, char **argv)
     g_test_add_func("/char/reconnect", test_reconnect);
     g_test_add_func("/char/wait", test_wait);
     g_test_add_func("/char/stdio", test_stdio);
-    ret = g_test_run();
-    rm = g_strdup_printf("rm -rf '%s'", tmp_dir);
-    g_spawn_command_line_sync(rm, NULL, NULL, NULL, NULL);
-    g_free(tmp_dir);
-    return ret;
+    return test_run_in_folder("test-char");
 }

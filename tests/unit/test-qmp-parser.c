@@ -197,13 +197,57 @@ static void test_garbage(void)
     memset(garbage, 'x', len);
     garbage[len] = '\n';
     out = parse_steps(garbage, len + 1, 4096);
-    g_assert_true(g_str_has_prefix(out, "(invalid keyword 'xxxx"));
-    g_assert_cmpuint(strlen(out), <, 200);
+    g_assert_true(g_str_has_prefix(out, "(more than 1024 characters"));
+    g_assert_cmpuint(strlen(out), <, 300);
 
     g_clear_pointer(&out, g_free);
     memset(garbage, '@', len);
     out = parse_steps(garbage, len + 1, 4096);
     g_assert_cmpstr(out, ==, "(stray '@')\n");
+}
+
+/*
+ * Letters or digits that do not end are told of at once and only once; then
+ * the next line is understood.
+ */
+static void test_endless_word(void)
+{
+    static const char *const starts[] = { "", "{\"a\":", "{\"a\":-1.", "1e" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+        Seen seen = { .text = g_string_new(NULL) };
+        QmpParser *parser = qmp_parser_new(on_message, &seen);
+        uint8_t block[QMP_PARSER_MAX_WORD_BYTES + 2];
+
+        memset(block, i < 2 ? 'x' : '7', sizeof(block));
+        qmp_parser_feed(parser, (const uint8_t *)starts[i],
+                        strlen(starts[i]));
+        g_assert_cmpuint(seen.count, ==, 0);
+        for (int turn = 0; turn < 3; turn++) {
+            g_assert_cmpuint(qmp_parser_feed(parser, block, sizeof(block)),
+                             ==, sizeof(block));
+            g_assert_cmpuint(seen.count, ==, 1);
+        }
+        g_assert_true(g_str_has_prefix(seen.text->str, "(more than 1024 "));
+        qmp_parser_feed(parser, (const uint8_t *)"\n{}", 3);
+        g_assert_true(g_str_has_suffix(seen.text->str, ")\n{}\n"));
+        qmp_parser_free(parser);
+        g_string_free(seen.text, TRUE);
+    }
+}
+
+/* As long as a keyword or number may be. */
+static void test_long_word(void)
+{
+    g_autoptr(GString) input = g_string_new("0.");
+    g_autofree char *out = NULL;
+
+    while (input->len < QMP_PARSER_MAX_WORD_BYTES) {
+        g_string_append_c(input, '0');
+    }
+    g_string_append_c(input, ' ');
+    out = parse_steps(input->str, input->len, 7);
+    g_assert_cmpstr(out, ==, "0\n");
 }
 
 /* The callee can stop it, and what was not used is not lost. */
@@ -254,6 +298,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/parser/token-count", test_token_count);
     g_test_add_func("/qmp/parser/size", test_size);
     g_test_add_func("/qmp/parser/garbage", test_garbage);
+    g_test_add_func("/qmp/parser/endless-word", test_endless_word);
+    g_test_add_func("/qmp/parser/long-word", test_long_word);
     g_test_add_func("/qmp/parser/stop", test_stop);
     g_test_add_func("/qmp/writer/pretty", test_pretty);
     return g_test_run();

@@ -393,6 +393,78 @@ static void test_events(Fixture *f, gconstpointer unused)
     fake_expect(f->other, "{\"event\": \"RESUME\"}\r\n");
 }
 
+static void emit_numbered(Fixture *f, const char *name, const char *id, int n)
+{
+    struct json_object *event = json_object_new_object();
+    struct json_object *data = json_object_new_object();
+
+    json_object_object_add(data, "id", json_object_new_string(id));
+    json_object_object_add(data, "n", json_object_new_int(n));
+    json_object_object_add(event, "event", json_object_new_string(name));
+    json_object_object_add(event, "data", data);
+    f->vm->events.emit(f->vm->events.opaque, 0, event);
+    json_object_put(event);
+}
+
+/*
+ * The limits that QEMU has, as a client sees them: the first of a burst comes
+ * at once, the last one a second later, those between never. A kind with a
+ * key counts for each of its values.
+ */
+static void test_event_rates(Fixture *f, gconstpointer unused)
+{
+    static const char burst[] =
+        "{\"event\": \"RTC_CHANGE\", \"data\": {\"id\": \"-\", \"n\": 1}}\r\n"
+        "{\"event\": \"VSERPORT_CHANGE\", "
+        "\"data\": {\"id\": \"a\", \"n\": 1}}\r\n"
+        "{\"event\": \"VSERPORT_CHANGE\", "
+        "\"data\": {\"id\": \"b\", \"n\": 1}}\r\n"
+        "{\"event\": \"STOP\", \"data\": {\"id\": \"-\", \"n\": 1}}\r\n"
+        "{\"event\": \"STOP\", \"data\": {\"id\": \"-\", \"n\": 2}}\r\n"
+        "{\"return\": null}\r\n";
+    gint64 start_us = g_get_monotonic_time();
+
+    negotiate(f->chr, false);
+    for (int n = 1; n <= 3; n++) {
+        emit_numbered(f, "RTC_CHANGE", "-", n);
+    }
+    emit_numbered(f, "VSERPORT_CHANGE", "a", 1);
+    emit_numbered(f, "VSERPORT_CHANGE", "b", 1);
+    emit_numbered(f, "VSERPORT_CHANGE", "a", 2);
+    emit_numbered(f, "STOP", "-", 1);
+    emit_numbered(f, "STOP", "-", 2);
+    fake_send(f->chr, "{\"execute\":\"echo\"}");
+    fake_await(f->chr, "{\"return\": null}\r\n");
+    g_assert_cmpstr(f->chr->out->str, ==, burst);
+    fake_expect(f->chr, burst);
+    fake_expect(f->chr, "{\"event\": \"RTC_CHANGE\", "
+                        "\"data\": {\"id\": \"-\", \"n\": 3}}\r\n");
+    g_assert_cmpint(g_get_monotonic_time() - start_us, >=, 990 * 1000);
+    fake_expect(f->chr, "{\"event\": \"VSERPORT_CHANGE\", "
+                        "\"data\": {\"id\": \"a\", \"n\": 2}}\r\n");
+    g_assert_cmpuint(f->chr->out->len, ==, 0);
+}
+
+/* Those of QEMU 10.0, and no others. */
+static void test_event_table(void)
+{
+    static const char *const limited[] = {
+        "BALLOON_CHANGE",    "HV_BALLOON_STATUS_REPORT",
+        "MEMORY_DEVICE_SIZE_CHANGE", "QUORUM_FAILURE",
+        "QUORUM_REPORT_BAD", "RTC_CHANGE",
+        "VSERPORT_CHANGE",   "WATCHDOG",
+        NULL,
+    };
+    size_t count = 0;
+
+    for (const EventRate *rate = event_rates; rate->event; rate++) {
+        g_assert_true(g_strv_contains(limited, rate->event));
+        g_assert_cmpuint(rate->interval_ms, ==, 1000);
+        count++;
+    }
+    g_assert_cmpuint(count, ==, ARRAY_SIZE(limited) - 1);
+}
+
 static void test_fd(Fixture *f, gconstpointer unused)
 {
     negotiate(f->chr, false);
@@ -429,6 +501,8 @@ int main(int argc, char **argv)
     add("/qmp/server/overrun", test_overrun);
     add("/qmp/server/hang-up", test_hang_up);
     add("/qmp/server/events", test_events);
+    add("/qmp/server/event-rates", test_event_rates);
+    g_test_add_func("/qmp/server/event-table", test_event_table);
     add("/qmp/server/fd", test_fd);
     add("/qmp/server/in-use", test_in_use);
     return g_test_run();
