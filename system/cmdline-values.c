@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <json-c/json.h>
 #include "qapi/keyval.h"
+#include "qapi/qapi-visit-migration.h"
 #include "qemu/cutils.h"
 #include "system/cmdline.h"
 
@@ -180,20 +181,63 @@ out:
 
 bool cmdline_parse_run_with(CmdLine *cmd, const char *arg, Error **errp)
 {
-    static const char *const known[] = { "exit-with-parent", NULL };
+    static const char *const known[] = { "chroot", "user", "exit-with-parent",
+                                         NULL };
     struct json_object *opts = cmdline_parse_opts(arg, NULL, errp);
-    const char *value;
+    const char *folder, *user, *with_parent;
     bool ok;
 
     if (!opts) {
         return false;
     }
-    value = cmdline_opts_get(opts, "exit-with-parent");
+    folder = cmdline_opts_get(opts, "chroot");
+    user = cmdline_opts_get(opts, "user");
+    with_parent = cmdline_opts_get(opts, "exit-with-parent");
     ok = cmdline_opts_check("-run-with", opts, known, errp) &&
-         (!value || qemu_parse_bool("exit-with-parent", value,
-                                    &cmd->exit_with_parent, errp));
+         (!user || process_user_parse(user, &cmd->user, errp)) &&
+         (!with_parent || qemu_parse_bool("exit-with-parent", with_parent,
+                                          &cmd->exit_with_parent, errp));
+    if (ok && folder) {
+        g_free(cmd->chroot_path);
+        cmd->chroot_path = g_strdup(folder);
+    }
     json_object_put(opts);
     return ok;
+}
+
+/* "scheme:..." */
+static bool is_uri(const char *arg)
+{
+    while (g_ascii_isalnum(*arg) || *arg == '-') {
+        arg++;
+    }
+    return *arg == ':';
+}
+
+/*
+ * A channel as JSON or key=value is parsed here; a URI is left to migration,
+ * which also tells what is wrong with a word that is neither.
+ */
+bool cmdline_parse_incoming(CmdLine *cmd, const char *arg, Error **errp)
+{
+    MigrationChannel *channel = NULL;
+
+    if (arg[0] == '{' || (!is_uri(arg) && strchr(arg, '='))) {
+        unsigned flags = arg[0] == '{' ? 0 : QAPI_PARSE_KEYVAL;
+        struct json_object *opts = cmdline_parse_opts(arg, "channel-type",
+                                                      errp);
+        bool ok = opts && qapi_parse_MigrationChannel(opts, flags, NULL,
+                                                      &channel, errp);
+
+        json_object_put(opts);
+        if (!ok) {
+            return false;
+        }
+    }
+    qapi_free_MigrationChannel(cmd->incoming.channel);
+    g_free(cmd->incoming.text);
+    cmd->incoming = (CmdIncoming){ .text = g_strdup(arg), .channel = channel };
+    return true;
 }
 
 bool cmdline_parse_trace(CmdLine *cmd, const char *arg, Error **errp)
@@ -255,6 +299,7 @@ bool cmdline_parse_mon(CmdLine *cmd, const char *arg, Error **errp)
         goto out;
     }
     mon = g_new0(CmdMonitor, 1);
+    mon->text = g_strdup_printf("-mon %s", arg);
     mon->chardev_id = g_strdup(chardev);
     mon->mode = mode && g_str_equal(mode, "control") ? MONITOR_MODE_CONTROL
                                                      : MONITOR_MODE_READLINE;

@@ -163,8 +163,8 @@ static bool parse_enable_kvm(CmdLine *cmd, const CmdOption *opt,
     return true;
 }
 
-static void add_monitor(CmdLine *cmd, const char *spec, MonitorMode mode,
-                        bool pretty)
+static void add_monitor(CmdLine *cmd, const CmdOption *opt, const char *spec,
+                        MonitorMode mode)
 {
     CmdMonitor *mon;
 
@@ -172,9 +172,10 @@ static void add_monitor(CmdLine *cmd, const char *spec, MonitorMode mode,
         return;
     }
     mon = g_new0(CmdMonitor, 1);
+    mon->text = g_strdup_printf("-%s %s", opt->name, spec);
     mon->spec = g_strdup(spec);
     mon->mode = mode;
-    mon->pretty = pretty;
+    mon->pretty = g_str_equal(opt->name, "qmp-pretty");
     g_ptr_array_add(cmd->monitors, mon);
 }
 
@@ -183,9 +184,8 @@ static bool parse_monitor(CmdLine *cmd, const CmdOption *opt, const char *arg,
 {
     bool control = g_str_has_prefix(opt->name, "qmp");
 
-    add_monitor(cmd, arg,
-                control ? MONITOR_MODE_CONTROL : MONITOR_MODE_READLINE,
-                g_str_equal(opt->name, "qmp-pretty"));
+    add_monitor(cmd, opt, arg,
+                control ? MONITOR_MODE_CONTROL : MONITOR_MODE_READLINE);
     return true;
 }
 
@@ -270,17 +270,21 @@ static const CmdOption cmd_options[] = {
     OPT_VALUE("mon", "[chardev=]ID[,mode=readline|control][,pretty=on|off]",
               "a monitor on a -chardev", cmdline_parse_mon),
 
-    OPT_STRINGS("incoming", "URI|defer",
-                "wait for a migration: tcp:HOST:PORT, unix:PATH, fd:N,\n"
-                "exec:COMMAND, file:PATH[,offset=N]; or for migrate-incoming",
-                incoming),
+    OPT_VALUE("incoming", "URI|CHANNEL|defer",
+              "wait for a migration from tcp:HOST:PORT, unix:PATH, fd:N,\n"
+              "exec:COMMAND or file:PATH[,offset=N]; or from a channel, JSON\n"
+              "or channel-type=main,addr.transport=...; or, with defer, for\n"
+              "migrate-incoming; the last one counts",
+              cmdline_parse_incoming),
     OPT_FLAG("S", "do not start the guest until 'cont'", start_stopped),
     OPT_FLAG("no-reboot", "a reset of the guest ends the process", no_reboot),
     OPT_FLAG("no-shutdown", "a shutdown of the guest only stops it",
              no_shutdown),
     OPT_FLAG("daemonize", "go to the background once set up", daemonize),
     OPT_STRING("pidfile", "FILE", "write the process id to FILE", pidfile),
-    OPT_VALUE("run-with", "exit-with-parent=on|off",
+    OPT_VALUE("run-with",
+              "[chroot=FOLDER][,user=NAME|UID:GID][,exit-with-parent=on|off]",
+              "once set up, give up other folders and the rights of root;\n"
               "end when the process that started us does",
               cmdline_parse_run_with),
     OPT_VALUE("sandbox", "off", "accepted: there is no sandbox",
@@ -331,6 +335,39 @@ static bool parse_help(CmdLine *cmd, const CmdOption *opt, const char *arg,
     return true;
 }
 
+/* Options of QEMU that people type, and what does the job here. */
+static const struct {
+    const char *name;
+    const char *instead;
+} cmd_hints[] = {
+    { "nographic", "use -display none -serial stdio" },
+    { "cpu", "the accelerator decides what CPU the guest sees" },
+    { "hda", "use -drive if=none,id=ID,file=FILE,format=raw -device "
+             "ide-hd,drive=ID" },
+    { "cdrom", "there are no CD drives" },
+    { "boot", "the guest starts from -kernel, -bios or its disk" },
+    { "netdev", "there are no network devices" },
+    { "nic", "there are no network devices" },
+    { "net", "there are no network devices" },
+    { "usb", "there are no USB devices" },
+    { "rtc", "the clock is the host's in UTC" },
+    { "loadvm", "use -incoming file:PATH" },
+};
+
+static void option_unknown(const char *word, Error **errp)
+{
+    const char *name = word + strspn(word, "-");
+
+    for (size_t i = 0; i < ARRAY_SIZE(cmd_hints); i++) {
+        if (g_str_equal(cmd_hints[i].name, name)) {
+            error_setg(errp, "%s: this option of QEMU is not available: %s",
+                       word, cmd_hints[i].instead);
+            return;
+        }
+    }
+    error_setg(errp, "%s: invalid option; --help lists the valid ones", word);
+}
+
 static const CmdOption *option_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cmd_aliases); i++) {
@@ -350,6 +387,7 @@ static void monitor_free(void *opaque)
 {
     CmdMonitor *mon = opaque;
 
+    g_free(mon->text);
     g_free(mon->chardev_id);
     g_free(mon->spec);
     g_free(mon);
@@ -386,7 +424,6 @@ static void cmdline_init(CmdLine *cmd)
     cmd->globals = g_ptr_array_new_with_free_func(global_free);
     cmd->serials = g_ptr_array_new_with_free_func(g_free);
     cmd->traces = g_ptr_array_new_with_free_func(g_free);
-    cmd->incoming = g_ptr_array_new_with_free_func(g_free);
     cmd->smp_cpus = 1;
 }
 
@@ -405,8 +442,7 @@ CmdLineResult cmdline_parse(CmdLine *cmd, int argc, char **argv, Error **errp)
         }
         opt = option_find(word + (word[1] == '-' ? 2 : 1));
         if (!opt) {
-            error_setg(errp, "%s: invalid option; --help lists the valid ones",
-                       word);
+            option_unknown(word, errp);
             return CMDLINE_ERROR;
         }
         if (opt->arg) {
@@ -449,7 +485,10 @@ void cmdline_free(CmdLine *cmd)
     g_ptr_array_unref(cmd->globals);
     g_ptr_array_unref(cmd->serials);
     g_ptr_array_unref(cmd->traces);
-    g_ptr_array_unref(cmd->incoming);
+    g_free(cmd->incoming.text);
+    qapi_free_MigrationChannel(cmd->incoming.channel);
+    g_free(cmd->chroot_path);
+    g_free(cmd->user.name);
     for (size_t i = 0; i < ARRAY_SIZE(cmd_options); i++) {
         if (cmd_options[i].parse == parse_string) {
             g_free(*CMD_FIELD(cmd, &cmd_options[i], char *));

@@ -4,10 +4,13 @@
 #define SYSTEM_CMDLINE_H
 
 #include "monitor/monitor.h"
+#include "qapi/qapi-types-migration.h"
 #include "qemu/uuid.h"
+#include "system/daemonize.h"
 
 /* One -mon, -qmp or -monitor. */
 typedef struct CmdMonitor {
+    char *text;       /* the option as typed, for errors */
     char *chardev_id; /* -mon chardev=ID, else NULL */
     char *spec;       /* -qmp SPEC, -monitor SPEC, else NULL */
     MonitorMode mode;
@@ -20,6 +23,12 @@ typedef struct CmdOpts {
     struct json_object *opts; /* an object */
     bool json;                /* typed as JSON: values have their types */
 } CmdOpts;
+
+/* The last -incoming. */
+typedef struct CmdIncoming {
+    char *text;                /* as typed, NULL: none; a URI or "defer" */
+    MigrationChannel *channel; /* instead of a URI */
+} CmdIncoming;
 
 /* One -global. */
 typedef struct CmdGlobal {
@@ -40,7 +49,6 @@ typedef struct CmdLine {
     GPtrArray *globals;  /* CmdGlobal */
     GPtrArray *serials;  /* char * */
     GPtrArray *traces;   /* char *: patterns */
-    GPtrArray *incoming; /* char * */
 
     char *name;
     char *kernel_path;
@@ -53,6 +61,10 @@ typedef struct CmdLine {
     char *log_items;
     char *qtest;
     char *qtest_log;
+
+    CmdIncoming incoming;
+    char *chroot_path;
+    ProcessUser user;
 
     QemuUUID uuid;
     uint64_t ram_size_bytes; /* 0: the machine's default */
@@ -110,6 +122,7 @@ bool cmdline_parse_memory(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_smp(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_name(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_run_with(CmdLine *cmd, const char *arg, Error **errp);
+bool cmdline_parse_incoming(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_trace(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_mon(CmdLine *cmd, const char *arg, Error **errp);
 bool cmdline_parse_global(CmdLine *cmd, const char *arg, Error **errp);

@@ -14,14 +14,24 @@
         .description = _description,                                           \
     }
 
+/* Where 0 means nothing. */
+#define BACKEND_COUNT(_name, _type, _field, _description)                      \
+    {                                                                          \
+        .name = _name,                                                         \
+        .type = _type,                                                         \
+        .offset = offsetof(HostMemoryBackend, _field),                         \
+        .description = _description,                                           \
+        .nonzero = true,                                                       \
+    }
+
 static const Property base_props[] = {
-    BACKEND_PROP("size", PROP_SIZE, size_bytes, NULL, "bytes of memory"),
+    BACKEND_COUNT("size", PROP_SIZE, size_bytes, "bytes of memory"),
     BACKEND_PROP("share", PROP_BOOL, share, "off",
                  "whether other processes may see writes"),
     BACKEND_PROP("prealloc", PROP_BOOL, prealloc, "off",
                  "populate all pages now"),
-    BACKEND_PROP("prealloc-threads", PROP_UINT32, prealloc_threads, NULL,
-                 "threads that populate, 0 for one on each processor"),
+    BACKEND_COUNT("prealloc-threads", PROP_UINT32, prealloc_threads,
+                  "threads that populate (default: one on each processor)"),
     BACKEND_PROP("reserve", PROP_BOOL, reserve, "on", "reserve swap space"),
     BACKEND_PROP("merge", PROP_BOOL, merge, "on",
                  "let the host merge equal pages"),
@@ -46,8 +56,8 @@ static const Property memfd_props[] = {
     BACKEND_PROP("share", PROP_BOOL, share, "on",
                  "whether other processes may see writes"),
     BACKEND_PROP("hugetlb", PROP_BOOL, hugetlb, "off", "use huge pages"),
-    BACKEND_PROP("hugetlbsize", PROP_SIZE, hugetlbsize_bytes, NULL,
-                 "size of huge pages"),
+    BACKEND_COUNT("hugetlbsize", PROP_SIZE, hugetlbsize_bytes,
+                  "size of huge pages (default: the host's)"),
     BACKEND_PROP("seal", PROP_BOOL, seal, "on",
                  "forbid changes of the memfd's length"),
     {.name = NULL},

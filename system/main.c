@@ -13,6 +13,7 @@
 #include "hw/core/device.h"
 #include "migration/misc.h"
 #include "monitor/monitor.h"
+#include "qapi/qapi-commands-migration.h"
 #include "qapi/qapi-commands-qom.h"
 #include "qapi/qapi-visit-qom.h"
 #include "qemu/log.h"
@@ -29,7 +30,7 @@ typedef struct Emulator {
     CmdLine cmd;
     VM *vm;
     Monitors *monitors;
-    int daemon_ready_fd;
+    Daemon daemon;
 } Emulator;
 
 /*
@@ -83,7 +84,7 @@ static bool emulator_setup_process(Emulator *emu, Error **errp)
         error_prepend(errp, "-run-with exit-with-parent=on: ");
         return false;
     }
-    if (cmd->daemonize && !daemonize_start(&emu->daemon_ready_fd, errp)) {
+    if (cmd->daemonize && !daemonize_start(&emu->daemon, errp)) {
         return false;
     }
     if (cmd->pidfile) {
@@ -103,23 +104,54 @@ static bool emulator_setup_process(Emulator *emu, Error **errp)
 
 /* --- Building the VM, BQL held ------------------------------------------ */
 
+/* After a failure: where the type is the reason, what types there are. */
+static void hint_at_types(const char *option, const char *type, Error **errp)
+{
+    if (!type || !object_class_by_name(type)) {
+        error_append_hint(errp, "%s help lists the types\n", option);
+    }
+}
+
+static bool object_exists(VM *vm, const char *id)
+{
+    g_autofree char *path = id ? g_strconcat("/objects/", id, NULL) : NULL;
+
+    return path && object_resolve_path(vm, path);
+}
+
 static bool add_object(VM *vm, const CmdOpts *entry, Error **errp)
 {
     QmpContext ctx = { .vm = vm };
     ObjectOptions *opts = NULL;
     bool ok;
 
+    if (!entry->json && object_exists(vm, cmdline_opts_get(entry->opts,
+                                                           "id"))) {
+        error_setg(errp, "Duplicate ID '%s' for object",
+                   cmdline_opts_get(entry->opts, "id"));
+        return false;
+    }
     ok = qapi_parse_ObjectOptions(entry->opts,
                                   entry->json ? 0 : QAPI_PARSE_KEYVAL, NULL,
                                   &opts, errp) &&
          qmp_object_add(&ctx, opts, errp);
     qapi_free_ObjectOptions(opts);
+    if (!ok) {
+        hint_at_types("-object", cmdline_opts_get(entry->opts, "qom-type"),
+                      errp);
+    }
     return ok;
 }
 
 static bool add_device(VM *vm, const CmdOpts *entry, Error **errp)
 {
-    return device_add(vm, entry->opts, errp);
+    bool ok = device_add(vm, entry->opts, errp);
+
+    if (!ok) {
+        hint_at_types("-device", cmdline_opts_get(entry->opts, "driver"),
+                      errp);
+    }
+    return ok;
 }
 
 static bool add_drive(VM *vm, const CmdOpts *entry, Error **errp)
@@ -214,7 +246,7 @@ static bool emulator_init_machine(Emulator *emu, Error **errp)
         !emulator_add_all(emu, "-device", cmd->devices, add_device, errp)) {
         return false;
     }
-    if (cmd->incoming->len &&
+    if (cmd->incoming.text &&
         !runstate_set(vm, RUN_STATE_INMIGRATE, errp)) {
         return false;
     }
@@ -271,36 +303,6 @@ static bool emulator_build(Emulator *emu, Error **errp)
 
 /* --- Running it ---------------------------------------------------------- */
 
-/* Without the BQL: a server that waits for its client may take long. */
-static bool emulator_add_monitors(Emulator *emu, Error **errp)
-{
-    emu->monitors = monitors_new(emu->vm);
-    for (guint i = 0; i < emu->cmd.monitors->len; i++) {
-        const CmdMonitor *mon = g_ptr_array_index(emu->cmd.monitors, i);
-        g_autofree char *id = g_strdup_printf("compat_monitor%u", i);
-        Chardev *chr;
-
-        if (mon->spec) {
-            chr = chardev_new_from_spec(emu->vm, id, mon->spec, errp);
-        } else {
-            chr = chardev_by_id(emu->vm, mon->chardev_id);
-            if (!chr) {
-                error_setg(errp, "there is no chardev of this id");
-            }
-        }
-        if (!chr || !monitor_add(emu->monitors, chr, mon->mode, mon->pretty,
-                                 errp)) {
-            error_prepend(errp, "%s %s: ",
-                          mon->chardev_id ? "-mon"
-                          : mon->mode == MONITOR_MODE_CONTROL ? "-qmp"
-                                                              : "-monitor",
-                          mon->chardev_id ? mon->chardev_id : mon->spec);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void find_stdio(const char *id, const char *filename,
                        bool frontend_open, void *opaque)
 {
@@ -322,22 +324,61 @@ static bool emulator_check_daemon(Emulator *emu, Error **errp)
     return true;
 }
 
-static bool emulator_start(Emulator *emu, Error **errp)
+/* Without the BQL: a server that waits for its client may take long. */
+static bool emulator_add_monitors(Emulator *emu, Error **errp)
 {
-    const CmdLine *cmd = &emu->cmd;
-    VM *vm = emu->vm;
+    emu->monitors = monitors_new(emu->vm);
+    for (guint i = 0; i < emu->cmd.monitors->len; i++) {
+        const CmdMonitor *mon = g_ptr_array_index(emu->cmd.monitors, i);
+        g_autofree char *id = g_strdup_printf("compat_monitor%u", i);
+        Chardev *chr;
 
-    /* "-incoming defer" may stand beside a real address; the last one wins,
-     * as for other options that hold one value. */
-    if (cmd->incoming->len) {
-        const char *uri =
-            g_ptr_array_index(cmd->incoming, cmd->incoming->len - 1);
-
-        if (!migration_incoming_start(vm, uri, errp)) {
-            error_prepend(errp, "-incoming %s: ", uri);
+        if (mon->spec) {
+            chr = chardev_new_from_spec(emu->vm, id, mon->spec, errp);
+        } else {
+            chr = chardev_by_id(emu->vm, mon->chardev_id);
+            if (!chr) {
+                error_setg(errp, "chardev '%s' not found; -chardev "
+                           "BACKEND,id=%s makes one", mon->chardev_id,
+                           mon->chardev_id);
+            }
+        }
+        if (!chr || !emulator_check_daemon(emu, errp) ||
+            !monitor_add(emu->monitors, chr, mon->mode, mon->pretty,
+                                 errp)) {
+            error_prepend(errp, "%s: ", mon->text);
             return false;
         }
-        return true;
+    }
+    return true;
+}
+
+/* What migrate-incoming does after a defer. */
+static bool incoming_start_channel(VM *vm, MigrationChannel *channel,
+                                   Error **errp)
+{
+    MigrationChannelList channels = { .value = channel };
+    QmpMigrateIncomingArgs args = { .channels = &channels };
+    QmpContext ctx = { .vm = vm };
+
+    return migration_incoming_start(vm, "defer", errp) &&
+           qmp_migrate_incoming(&ctx, &args, errp);
+}
+
+static bool emulator_start(Emulator *emu, Error **errp)
+{
+    const CmdIncoming *incoming = &emu->cmd.incoming;
+    VM *vm = emu->vm;
+
+    if (incoming->text) {
+        bool ok = incoming->channel
+                      ? incoming_start_channel(vm, incoming->channel, errp)
+                      : migration_incoming_start(vm, incoming->text, errp);
+
+        if (!ok) {
+            error_prepend(errp, "-incoming %s: ", incoming->text);
+        }
+        return ok;
     }
     return !vm->autostart || vm_start(vm, errp);
 }
@@ -352,6 +393,28 @@ static gboolean on_termination_signal(gpointer opaque)
     vm_request_shutdown_code(vm, SHUTDOWN_CAUSE_HOST_SIGNAL, 0);
     bql_unlock(vm);
     return G_SOURCE_CONTINUE;
+}
+
+/* After setup: what is opened from now on is opened with fewer rights. */
+static bool emulator_drop_rights(Emulator *emu, Error **errp)
+{
+    CmdLine *cmd = &emu->cmd;
+
+    if (cmd->chroot_path) {
+        if (!process_change_root(cmd->chroot_path, errp)) {
+            return false;
+        }
+        /* Its path means something else now; the file stays. */
+        early_pidfile = NULL;
+        g_clear_pointer(&cmd->pidfile, g_free);
+    }
+    if (cmd->user.given &&
+        (!process_change_user(&cmd->user, errp) ||
+         /* The kernel forgets it when a process changes its user. */
+         (cmd->exit_with_parent && !exit_with_parent_enable(errp)))) {
+        return false;
+    }
+    return true;
 }
 
 static int emulator_main_loop(Emulator *emu)
@@ -409,8 +472,8 @@ static int emulator_run(Emulator *emu, Error **errp)
     bql_lock(emu->vm);
     ok = emulator_build(emu, errp);
     bql_unlock(emu->vm);
-    if (!ok || !emulator_add_monitors(emu, errp) ||
-        !emulator_check_daemon(emu, errp)) {
+    if (!ok || !emulator_check_daemon(emu, errp) ||
+        !emulator_add_monitors(emu, errp)) {
         return 1;
     }
     bql_lock(emu->vm);
@@ -419,7 +482,8 @@ static int emulator_run(Emulator *emu, Error **errp)
     if (!ok) {
         return 1;
     }
-    if (emu->cmd.daemonize && !daemonize_ready(emu->daemon_ready_fd, errp)) {
+    if (!emulator_drop_rights(emu, errp) ||
+        (emu->cmd.daemonize && !daemonize_ready(&emu->daemon, errp))) {
         return 1;
     }
     return emulator_main_loop(emu);
@@ -427,7 +491,7 @@ static int emulator_run(Emulator *emu, Error **errp)
 
 int main(int argc, char **argv)
 {
-    Emulator emu = { .daemon_ready_fd = -1 };
+    Emulator emu = { 0 };
     g_autofree char *name = g_path_get_basename(argv[0]);
     Error *err = NULL;
     int status = 1;

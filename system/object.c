@@ -49,6 +49,10 @@ static bool store_unsigned(Object *obj, const Property *prop, uint64_t value,
     };
     void *at = field(obj, prop);
 
+    if (prop->nonzero && !value) {
+        error_setg(errp, "it must be more than 0");
+        return false;
+    }
     if (prop->type < ARRAY_SIZE(max) && max[prop->type] &&
         value > max[prop->type]) {
         error_setg(errp, "%" PRIu64 " is more than %" PRIu64, value,

@@ -114,7 +114,8 @@ static bool scan_pagemap(int fd, const RAMBlock *block,
 }
 
 /* Pages of this process's own, anonymous or copied from a file. */
-static bool scan_private(const RAMBlock *block, unsigned long *populated)
+static bool scan_private(const RAMBlock *block, unsigned long *populated,
+                         unsigned ways)
 {
     int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     bool ok;
@@ -122,8 +123,8 @@ static bool scan_private(const RAMBlock *block, unsigned long *populated)
     if (fd < 0) {
         return false;
     }
-    ok = scan_ioctl(fd, block, populated) ||
-         scan_pagemap(fd, block, populated);
+    ok = ((ways & RAM_POPULATED_SCAN) && scan_ioctl(fd, block, populated)) ||
+         ((ways & RAM_POPULATED_PAGEMAP) && scan_pagemap(fd, block, populated));
     qemu_close(&fd);
     return ok;
 }
@@ -156,7 +157,8 @@ static bool scan_file(const RAMBlock *block, unsigned long *populated)
     return true;
 }
 
-void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
+void ram_block_mask_unpopulated_by(RAMBlock *block, unsigned long *bitmap,
+                                   unsigned ways)
 {
     uint64_t pages = ram_block_pages(block);
     g_autofree unsigned long *populated = bitmap_new(pages);
@@ -164,7 +166,7 @@ void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
     if (block->fd >= 0 && !scan_file(block, populated)) {
         return;
     }
-    if (!block->shared && !scan_private(block, populated)) {
+    if (!block->shared && !scan_private(block, populated, ways)) {
         return;
     }
     if (block->shared && block->fd < 0) {
@@ -179,4 +181,10 @@ void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
             populated[pages / BITS_PER_LONG] |
             (~0UL << (pages % BITS_PER_LONG));
     }
+}
+
+void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
+{
+    ram_block_mask_unpopulated_by(block, bitmap,
+                                  RAM_POPULATED_SCAN | RAM_POPULATED_PAGEMAP);
 }

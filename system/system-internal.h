@@ -43,6 +43,14 @@ struct GuestMemory {
 GuestMemory *guest_memory_new(void);
 void guest_memory_free(GuestMemory *memory);
 
+/* How ram_block_mask_unpopulated() may ask about private memory. */
+#define RAM_POPULATED_SCAN    BIT(0) /* PAGEMAP_SCAN */
+#define RAM_POPULATED_PAGEMAP BIT(1) /* entries of /proc/self/pagemap */
+
+/* ram_block_mask_unpopulated() in @ways only, for tests of each. */
+void ram_block_mask_unpopulated_by(RAMBlock *block, unsigned long *bitmap,
+                                   unsigned ways);
+
 /* How to map host memory; zero is an anonymous private writable mapping. */
 typedef struct HostMapping {
     uint64_t size_bytes;

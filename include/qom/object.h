@@ -30,6 +30,7 @@ typedef struct Property {
     size_t offset;        /* in the instance */
     const char *def;      /* default as text, NULL: zero / NULL */
     const char *description;
+    bool nonzero;         /* 0 must not be set; it stands for "not given" */
 } Property;
 
 typedef struct Object Object;

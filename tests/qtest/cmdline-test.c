@@ -4,8 +4,10 @@
  * message that names it; a good one shows its effect.
  */
 #include "qemu/osdep.h"
+#include <pwd.h>
 #include <signal.h>
 #include "migration/guests.h"
+#include "qtest-run.h"
 
 /* --- Bad use ------------------------------------------------------------------ */
 
@@ -38,7 +40,6 @@ static const BadUse bad_uses[] = {
     { "-name guest=x,debug-threads=maybe", "maybe" },
     { "-name x,no-such=1", "no-such" },
     { "-uuid 1234", "1234" },
-    { "-object no-such-type,id=x -machine none", "no-such-type" },
     { "-object memory-backend-ram,size=16M -machine none", "id" },
     { "-object memory-backend-ram,id=x -machine none", "size" },
     { "-object memory-backend-ram,id=x,size=rubbish -machine none",
@@ -63,7 +64,8 @@ static const BadUse bad_uses[] = {
       "-accel tcg", "qcow2" },
     { "-drive if=none,id=d,file=/dev/null,format=raw,no-such=1 "
       "-machine q35 -accel tcg", "no-such" },
-    { "-device no-such-device -machine q35 -accel tcg", "no-such-device" },
+    { "-device no-such-device -machine q35 -accel tcg", "-device help" },
+    { "-object no-such-type,id=x -machine none", "-object help" },
     { "-device ide-hd,drive=nobody -machine q35 -accel tcg", "nobody" },
     { "-device isa-debug-exit,no-such=1 -machine q35 -accel tcg",
       "no-such" },
@@ -87,10 +89,24 @@ static const BadUse bad_uses[] = {
     { "-qmp tcp:127.0.0.1:rubbish,server=on,wait=off -machine none",
       "rubbish" },
     { "-mon chardev=nobody -machine none", "nobody" },
+    { "-mon chardev=zz,mode=control -machine none",
+      "-mon chardev=zz,mode=control: " },
     { "-mon mode=control -machine none", "chardev" },
     { "-mon chardev=x,mode=telepathy -chardev null,id=x -machine none",
       "telepathy" },
     { "-incoming no-such:thing -machine none", "no-such" },
+    { "-incoming no-such -machine none", "no-such" },
+    { "-incoming {no-such -machine none", "JSON" },
+    { "-incoming {\"channel-type\":\"main\"} -machine none", "addr" },
+    { "-incoming {\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"exec\","
+      "\"args\":[\"x\"]}} -machine none", "cpr" },
+    { "-incoming {\"channel-type\":\"main\",\"addr\":{\"transport\":\"exec\","
+      "\"args\":[]}} -machine none", "args" },
+    { "-incoming {\"channel-type\":\"main\",\"addr\":{\"transport\":\"socket\","
+      "\"type\":\"unix\",\"path\":\"/no/such/s\"}} -machine none", "/no/such" },
+    { "-incoming channel-type=main,addr.transport=file,addr.filename=/no/such,"
+      "addr.offset=4k -machine none", "addr.offset" },
+    { "-incoming defer -incoming unix:/no/such/s -machine none", "/no/such" },
     { "-incoming tcp:127.0.0.1 -machine none", "127.0.0.1" },
     { "-incoming unix:/no/such/folder/s -machine none", "/no/such" },
     { "-incoming fd:999 -machine none", "999" },
@@ -98,6 +114,18 @@ static const BadUse bad_uses[] = {
     { "-pidfile /no/such/folder/pid -machine none", "/no/such" },
     { "-run-with no-such=1 -machine none", "no-such" },
     { "-run-with exit-with-parent=maybe -machine none", "maybe" },
+    { "-run-with async-teardown=on -machine none", "async-teardown" },
+    { "-run-with user=no-such-user -machine none", "no-such-user" },
+    { "-run-with user=1: -machine none", "'1:'" },
+    { "-run-with user=4294967295:1 -machine none", "4294967295" },
+    { "-run-with user= -machine none", "user" },
+    { "-run-with chroot=/no/such/folder -machine none", "/no/such/folder" },
+    { "-object memory-backend-ram,id=a,size=4M -object "
+      "memory-backend-ram,id=a,size=4M -machine none", "Duplicate ID 'a'" },
+    { "-object memory-backend-memfd,id=a,size=4M,hugetlbsize=0 "
+      "-machine none", "hugetlbsize" },
+    { "-nographic -machine none", "-display none" },
+    { "-cpu host -machine none", "-cpu" },
     { "-sandbox on -machine none", "on" },
     { "-D /no/such/folder/log -machine none", "/no/such" },
     { "-d no-such-item -machine none", "no-such-item" },
@@ -169,30 +197,9 @@ static void test_help(void)
     expect_text("-chardev help", "socket");
 }
 
-typedef struct Run {
-    char *dir;
-    QTest *qts;
-} Run;
-
-/* "@D" in @args: the folder. */
 static Run run_start(const char *args)
 {
-    Run run = { .dir = qtest_folder_new() };
-    g_auto(GStrv) parts = g_strsplit(args, "@D", -1);
-    g_autofree char *text = g_strjoinv(run.dir, parts);
-    g_auto(GStrv) words = g_strsplit(text, " ", -1);
-
-    run.qts = qtest_start(qtest_binary(""), run.dir, "cmdline",
-                          (const char *const *)words);
-    return run;
-}
-
-static void run_end(Run *run)
-{
-    if (run->qts) {
-        qtest_quit(run->qts);
-    }
-    qtest_folder_free(run->dir);
+    return run_start_as("cmdline", args);
 }
 
 static void expect_reply(Run *run, const char *command, const char *word)
@@ -435,6 +442,104 @@ static void test_incoming_twice(void)
     run_end(&run);
 }
 
+static void test_incoming_channel(const void *data)
+{
+    Run run = run_start(data);
+    Run source = run_start("-machine none -m 16");
+    json_object *event;
+
+    expect_reply(&run, "query-status", "inmigrate");
+    qtest_qmp_ok(source.qts, "{'execute': 'migrate', 'arguments': "
+                 "{'uri': 'unix:%s/mig'}}", run.dir);
+    event = qtest_wait_event(run.qts, "RESUME");
+    json_object_put(event);
+    run_end(&source);
+    run_end(&run);
+}
+
+/* The Uid: line of /proc/PID/status has four of @uid. */
+static void expect_user(const Run *run, const char *key, unsigned id)
+{
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/status", qtest_pid(run->qts));
+    g_autofree char *want =
+        g_strdup_printf("\n%s:\t%u\t%u\t%u\t%u\n", key, id, id, id, id);
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, want));
+}
+
+/* Fewer rights once set up; the monitor goes on, the pid file stays. */
+static void test_run_with(void)
+{
+    g_autofree char *root = NULL;
+    g_autofree char *pid = NULL;
+    g_autofree char *seen = NULL;
+    Run run;
+
+    if (geteuid() != 0) {
+        g_test_skip("only root may change user and root folder");
+        return;
+    }
+    run = run_start("-machine none -pidfile @D/pid -run-with "
+                    "chroot=@D,user=65533:65532,exit-with-parent=on");
+    expect_user(&run, "Uid", 65533);
+    expect_user(&run, "Gid", 65532);
+    root = g_strdup_printf("/proc/%d/root", qtest_pid(run.qts));
+    seen = g_file_read_link(root, NULL);
+    g_assert_cmpstr(seen, ==, run.dir);
+    expect_reply(&run, "query-status", "running");
+    qtest_quit(run.qts);
+    run.qts = NULL;
+    pid = g_build_filename(run.dir, "pid", NULL);
+    g_assert_true(g_file_test(pid, G_FILE_TEST_EXISTS));
+    run_end(&run);
+}
+
+/* A user by name has that user's groups, and root's are gone. */
+static void test_run_with_name(void)
+{
+    Run run;
+    const struct passwd *nobody = getpwnam("nobody");
+
+    if (geteuid() != 0 || !nobody) {
+        g_test_skip("wants to be root, and a user 'nobody'");
+        return;
+    }
+    run = run_start("-machine none -run-with user=nobody");
+    expect_user(&run, "Uid", nobody->pw_uid);
+    expect_user(&run, "Gid", nobody->pw_gid);
+    run_end(&run);
+}
+
+/* Nothing is said on a terminal that the daemon then has not. */
+static void test_daemonize_stdio(void)
+{
+    const char *const argv[] = { qtest_binary(""), "-machine", "none",
+                                 "-display", "none", "-daemonize",
+                                 "-monitor", "stdio", NULL };
+    int status;
+    g_autofree char *said = qtest_run(argv, &status);
+
+    g_assert_cmpint(status, ==, 1);
+    g_assert_nonnull(strstr(said, "stdio"));
+    g_assert_null(strstr(said, "(qemu)"));
+}
+
+/* The parent hears of it when rights cannot be given up. */
+static void test_run_with_daemon(void)
+{
+    const char *const argv[] = { qtest_binary(""), "-machine", "none",
+                                 "-display", "none", "-daemonize",
+                                 "-run-with", "chroot=/no/such", NULL };
+    int status;
+    g_autofree char *said = qtest_run(argv, &status);
+
+    g_assert_cmpint(status, ==, 1);
+    g_assert_nonnull(strstr(said, "/no/such"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -460,5 +565,19 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/daemonize", test_daemonize);
     g_test_add_func("/cmdline/daemonize-error", test_daemonize_error);
     g_test_add_func("/cmdline/incoming-twice", test_incoming_twice);
+    g_test_add_data_func(
+        "/cmdline/incoming-channel/json",
+        "-machine none -m 16 -incoming defer -incoming {\"channel-type\":"
+        "\"main\",\"addr\":{\"transport\":\"socket\",\"type\":\"unix\","
+        "\"path\":\"@D/mig\"}}", test_incoming_channel);
+    g_test_add_data_func(
+        "/cmdline/incoming-channel/keys",
+        "-machine none -m 16 -incoming tcp:127.0.0.1:0 -incoming main,"
+        "addr.transport=socket,addr.type=unix,addr.path=@D/mig",
+        test_incoming_channel);
+    g_test_add_func("/cmdline/daemonize-stdio", test_daemonize_stdio);
+    g_test_add_func("/cmdline/run-with", test_run_with);
+    g_test_add_func("/cmdline/run-with-name", test_run_with_name);
+    g_test_add_func("/cmdline/run-with-daemon", test_run_with_daemon);
     return g_test_run();
 }

@@ -217,6 +217,12 @@ static void test_bad(void)
               "page size");
     add_fails(vm, "{'qom-type': 'memory-backend-ram', 'id': 'm', 'size': 0}",
               "size");
+    add_fails(vm, "{'qom-type': 'memory-backend-memfd', 'id': 'm',"
+                  " 'size': 4096, 'hugetlbsize': 0}",
+              "memory-backend-memfd.hugetlbsize");
+    add_fails(vm, "{'qom-type': 'memory-backend-ram', 'id': 'm',"
+                  " 'size': 4096, 'prealloc-threads': 0}",
+              "memory-backend-ram.prealloc-threads");
     add_fails(vm,
               "{'qom-type': 'memory-backend-ram', 'id': 'm',"
               " 'size': 9223372036854771712}",

@@ -28,7 +28,7 @@ static const Property thing_props[] = {
     {"word", PROP_UINT32, offsetof(Thing, word), "6", NULL},
     {"small", PROP_UINT8, offsetof(Thing, small), NULL, NULL},
     {"number", PROP_INT32, offsetof(Thing, number), NULL, NULL},
-    {"size", PROP_SIZE, offsetof(Thing, size), "1M", NULL},
+    {"size", PROP_SIZE, offsetof(Thing, size), "1M", NULL, .nonzero = true},
     {"text", PROP_STR, offsetof(Thing, text), NULL, NULL},
     {"tri", PROP_ONOFFAUTO, offsetof(Thing, tri), NULL, NULL},
     {.name = NULL},
@@ -134,6 +134,7 @@ static void test_bad_values(void)
         {"number", "2147483648"}, {"number", "-2147483649"},
         {"flag", "maybe"},    {"size", "1Q"},
         {"tri", "maybe"},     {"nope", "1"},
+        {"size", "0"},        {"size", "0M"},
     };
     VM *vm = vm_new(NULL);
     Object *obj = &new_thing(vm, "t")->parent;
