@@ -25,6 +25,8 @@ typedef struct QIOChannelCommand {
     bool writes;      /* [const] we write to it */
     GMutex lock;
     pid_t pid;          /* [lock: lock] 0 once reaped */
+    int status;         /* [lock: lock] how it ended, if it was reaped */
+    bool shut;          /* [lock: lock] we ended the I/O */
     bool ended;         /* [lock: lock] all it had to say was read */
     int64_t term_at_ns; /* [lock: lock] when SIGTERM was sent, 0: never */
 } QIOChannelCommand;
@@ -32,24 +34,6 @@ typedef struct QIOChannelCommand {
 static QIOChannelCommand *command_of(QIOChannel *ioc)
 {
     return container_of(ioc, QIOChannelCommand, parent);
-}
-
-static ssize_t command_readv(QIOChannel *ioc, const struct iovec *iov,
-                             size_t niov, int **fds, size_t *nfds,
-                             Error **errp)
-{
-    QIOChannel *pipe = command_of(ioc)->pipe;
-
-    return pipe->ops->readv(pipe, iov, niov, fds, nfds, errp);
-}
-
-static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
-                              size_t niov, const int *fds, size_t nfds,
-                              Error **errp)
-{
-    QIOChannel *pipe = command_of(ioc)->pipe;
-
-    return pipe->ops->writev(pipe, iov, niov, fds, nfds, errp);
 }
 
 static int64_t now_ns(void)
@@ -89,6 +73,9 @@ static bool command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 {
     QIOChannelCommand *cmd = command_of(ioc);
 
+    g_mutex_lock(&cmd->lock);
+    cmd->shut = true;
+    g_mutex_unlock(&cmd->lock);
     if (how == QIO_CHANNEL_SHUTDOWN_BOTH && cmd->writes) {
         command_terminate(cmd);
     } else if (!cmd->writes) {
@@ -108,9 +95,10 @@ static bool command_reap(QIOChannelCommand *cmd, int *status)
     bool reaped;
 
     g_mutex_lock(&cmd->lock);
-    reaped = waitpid(cmd->pid, status, WNOHANG) != 0;
+    reaped = !cmd->pid || waitpid(cmd->pid, &cmd->status, WNOHANG) != 0;
     if (reaped) {
         cmd->pid = 0;
+        *status = cmd->status;
     } else if (cmd->term_at_ns &&
                now_ns() - cmd->term_at_ns > COMMAND_KILL_DELAY_NS) {
         kill(cmd->pid, SIGKILL);
@@ -123,9 +111,12 @@ static bool command_reap(QIOChannelCommand *cmd, int *status)
 static bool command_wait(QIOChannelCommand *cmd, int timeout_ms, int *status)
 {
     int64_t end_ns = now_ns() + (int64_t)timeout_ms * 1000000;
-    int pidfd = pidfd_open(cmd->pid, 0);
     bool reaped;
+    int pidfd;
 
+    g_mutex_lock(&cmd->lock);
+    pidfd = cmd->pid ? pidfd_open(cmd->pid, 0) : -1;
+    g_mutex_unlock(&cmd->lock);
     while (!(reaped = command_reap(cmd, status)) &&
            (timeout_ms < 0 || now_ns() < end_ns)) {
         struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
@@ -183,17 +174,9 @@ static bool command_status_expected(QIOChannelCommand *cmd, int status)
     return sig == SIGPIPE && !cmd->writes;
 }
 
-static bool command_close(QIOChannel *ioc, Error **errp)
+/* False and an error if @status is a failure. */
+static bool command_check(QIOChannelCommand *cmd, int status, Error **errp)
 {
-    QIOChannelCommand *cmd = command_of(ioc);
-    int status = 0;
-
-    if (cmd->writes) {
-        qio_channel_close(cmd->pipe, NULL);
-        command_wait(cmd, -1, &status);
-    } else {
-        status = command_close_reader(cmd);
-    }
     if (command_status_expected(cmd, status)) {
         return true;
     }
@@ -205,6 +188,71 @@ static bool command_close(QIOChannel *ioc, Error **errp)
                    cmd->command, WEXITSTATUS(status));
     }
     return false;
+}
+
+/*
+ * The other end of a pipe is gone. True if that is because the command ended,
+ * and not by our doing; *@status tells how.
+ */
+static bool command_has_ended(QIOChannelCommand *cmd, int *status)
+{
+    bool shut;
+
+    g_mutex_lock(&cmd->lock);
+    shut = cmd->shut;
+    g_mutex_unlock(&cmd->lock);
+    return !shut && command_wait(cmd, COMMAND_EXIT_MS, status);
+}
+
+static ssize_t command_readv(QIOChannel *ioc, const struct iovec *iov,
+                             size_t niov, int **fds, size_t *nfds,
+                             Error **errp)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+    ssize_t n = cmd->pipe->ops->readv(cmd->pipe, iov, niov, fds, nfds, errp);
+    int status = 0;
+
+    /* A command that failed has not said all it had to say. */
+    if (n == 0 && command_has_ended(cmd, &status) &&
+        !command_check(cmd, status, errp)) {
+        return -1;
+    }
+    return n;
+}
+
+static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
+                              size_t niov, const int *fds, size_t nfds,
+                              Error **errp)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+    Error *err = NULL, *reason = NULL;
+    ssize_t n = cmd->pipe->ops->writev(cmd->pipe, iov, niov, fds, nfds, &err);
+    int status = 0;
+
+    if (n == -1 && command_has_ended(cmd, &status)) {
+        if (command_check(cmd, status, &reason)) {
+            error_setg(&reason, "command '%s' ended without an error before "
+                                "it had read everything", cmd->command);
+        }
+        error_free(err);
+        err = reason;
+    }
+    error_propagate(errp, err);
+    return n;
+}
+
+static bool command_close(QIOChannel *ioc, Error **errp)
+{
+    QIOChannelCommand *cmd = command_of(ioc);
+    int status = 0;
+
+    if (cmd->writes) {
+        qio_channel_close(cmd->pipe, NULL);
+        command_wait(cmd, -1, &status);
+    } else {
+        status = command_close_reader(cmd);
+    }
+    return command_check(cmd, status, errp);
 }
 
 static int command_poll_fd(QIOChannel *ioc, GIOCondition condition)

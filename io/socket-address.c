@@ -7,6 +7,10 @@
 #include "io/socket-address.h"
 #include "qemu/cutils.h"
 
+/* Of names in services(5), upper case besides. */
+#define SERVICE_NAME_CHARS \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+/*"
+
 static bool inet_parse_option(InetSocketAddress *inet, const char *option,
                               Error **errp)
 {
@@ -253,6 +257,73 @@ static bool inet_family(const InetSocketAddress *addr, int *family,
     return true;
 }
 
+/* A number, or what may be the name of a service. */
+static bool port_check(const char *port, bool passive, Error **errp)
+{
+    uint64_t number;
+
+    if (!*port) {
+        error_setg(errp, "the port is missing");
+        return false;
+    }
+    if (!g_ascii_isdigit(*port)) {
+        if (!g_ascii_isalpha(*port) ||
+            port[strspn(port, SERVICE_NAME_CHARS)] != '\0') {
+            error_setg(errp, "'%s' is neither a port number nor the name of "
+                             "a service", port);
+            return false;
+        }
+        return true;
+    }
+    if (!qemu_strtou64(port, &number, NULL) || number > UINT16_MAX) {
+        error_setg(errp, "'%s' is not a port number (0 to 65535)", port);
+        return false;
+    }
+    if (!number && !passive) {
+        error_setg(errp, "port 0 is for listening only, to be given a free "
+                         "one");
+        return false;
+    }
+    return true;
+}
+
+bool socket_address_check(const SocketAddress *addr, bool passive,
+                          Error **errp)
+{
+    const InetSocketAddress *inet = &addr->u.inet;
+    struct sockaddr_un un;
+    socklen_t len_bytes;
+    Error *err = NULL;
+    int family;
+
+    switch (addr->type) {
+    case SOCKET_ADDRESS_TYPE_INET:
+        if (!*inet->host && !passive) {
+            error_setg(&err, "the host is missing");
+        } else if (inet_family(inet, &family, &err)) {
+            port_check(inet->port, passive, &err);
+        }
+        if (err) {
+            error_prepend(&err, "address '%s:%s': ", inet->host, inet->port);
+            error_propagate(errp, err);
+        }
+        return !err;
+    case SOCKET_ADDRESS_TYPE_UNIX:
+        return socket_unix_to_sockaddr(&addr->u.q_unix, &un, &len_bytes, errp);
+    case SOCKET_ADDRESS_TYPE_FD:
+        if (!*addr->u.fd.str) {
+            error_setg(errp, "the name or number of the file descriptor is "
+                             "missing");
+            return false;
+        }
+        return true;
+    default:
+        error_setg(errp, "socket address type '%s' is not supported",
+                   SocketAddressType_str(addr->type));
+        return false;
+    }
+}
+
 struct addrinfo *socket_resolve(const InetSocketAddress *addr, bool passive,
                                 Error **errp)
 {
@@ -263,7 +334,6 @@ struct addrinfo *socket_resolve(const InetSocketAddress *addr, bool passive,
         .ai_flags = passive ? AI_PASSIVE : 0,
     };
     struct addrinfo *list = NULL;
-    uint64_t number;
     int ret;
 
     if (!inet_family(addr, &hints.ai_family, errp)) {
@@ -272,9 +342,7 @@ struct addrinfo *socket_resolve(const InetSocketAddress *addr, bool passive,
     if (addr->has_numeric && addr->numeric) {
         hints.ai_flags |= AI_NUMERICHOST | AI_NUMERICSERV;
     }
-    if (g_ascii_isdigit(*port) &&
-        (!qemu_strtou64(port, &number, NULL) || number > UINT16_MAX)) {
-        error_setg(errp, "'%s' is not a port number (0 to 65535)", port);
+    if (!port_check(port, passive, errp)) {
         return NULL;
     }
     ret = getaddrinfo(host, port, &hints, &list);

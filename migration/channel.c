@@ -2,6 +2,7 @@
 /* URIs and channel lists; picks the transport. Main loop, BQL held. */
 #include "qemu/osdep.h"
 
+#include "io/socket-address.h"
 #include "migration/channel.h"
 
 static bool uri_parse_into(const char *uri, MigrationAddress *addr,
@@ -31,11 +32,30 @@ static bool uri_parse_into(const char *uri, MigrationAddress *addr,
     return false;
 }
 
-MigrationAddress *migration_uri_parse(const char *uri, Error **errp)
+static bool address_check(const MigrationAddress *addr, bool outgoing,
+                          Error **errp)
+{
+    switch (addr->transport) {
+    case MIGRATION_ADDRESS_TYPE_SOCKET:
+        return socket_address_check(&addr->u.socket, !outgoing, errp);
+    case MIGRATION_ADDRESS_TYPE_EXEC:
+        if (!addr->u.exec.args || !addr->u.exec.args->value[0]) {
+            error_setg(errp, "exec channel needs a command in 'args'");
+            return false;
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+MigrationAddress *migration_uri_parse(const char *uri, bool outgoing,
+                                      Error **errp)
 {
     MigrationAddress *addr = g_new0(MigrationAddress, 1);
 
-    if (!uri_parse_into(uri, addr, errp)) {
+    if (!uri_parse_into(uri, addr, errp) ||
+        !address_check(addr, outgoing, errp)) {
         /* A failed parser leaves a valid, if empty, branch. */
         qapi_free_MigrationAddress(addr);
         return NULL;
@@ -43,32 +63,22 @@ MigrationAddress *migration_uri_parse(const char *uri, Error **errp)
     return addr;
 }
 
-static bool address_check(const MigrationAddress *addr, Error **errp)
-{
-    if (addr->transport == MIGRATION_ADDRESS_TYPE_EXEC &&
-        (!addr->u.exec.args || !addr->u.exec.args->value[0])) {
-        error_setg(errp, "exec channel needs a command in 'args'");
-        return false;
-    }
-    return true;
-}
-
 MigrationAddress *migration_address_new(const char *uri,
                                         const MigrationChannelList *channels,
-                                        Error **errp)
+                                        bool outgoing, Error **errp)
 {
     if (!uri == !channels) {
         error_setg(errp, "need either 'uri' or 'channels' argument");
         return NULL;
     }
     if (uri) {
-        return migration_uri_parse(uri, errp);
+        return migration_uri_parse(uri, outgoing, errp);
     }
     if (channels->next) {
         error_setg(errp, "Channel list has more than one main entry");
         return NULL;
     }
-    if (!address_check(channels->value->addr, errp)) {
+    if (!address_check(channels->value->addr, outgoing, errp)) {
         return NULL;
     }
     return QAPI_CLONE(MigrationAddress, channels->value->addr);

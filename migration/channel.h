@@ -13,15 +13,18 @@
 struct FdTable;
 
 /*
- * tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND, file:PATH[,offset=N]. Free
- * with qapi_free_MigrationAddress().
+ * tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND, file:PATH[,offset=N]. What
+ * can be told wrong without resolving or opening anything is refused; a stream
+ * that goes out (@outgoing) needs a host. Free with
+ * qapi_free_MigrationAddress().
  */
-MigrationAddress *migration_uri_parse(const char *uri, Error **errp);
+MigrationAddress *migration_uri_parse(const char *uri, bool outgoing,
+                                      Error **errp);
 
 /* Exactly one of @uri and @channels, which must hold one main channel. */
 MigrationAddress *migration_address_new(const char *uri,
                                         const MigrationChannelList *channels,
-                                        Error **errp);
+                                        bool outgoing, Error **errp);
 
 /* tcp and unix: takes time to connect, and can be listened on. */
 bool migration_address_connects(const MigrationAddress *addr);

@@ -5,7 +5,10 @@
  * held, but for the thread's own part.
  */
 #include "qemu/osdep.h"
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "io/channel-socket.h"
 #include "migration/migration-internal.h"
@@ -20,6 +23,7 @@
 
 /* After a failure, for the source to read our verdict and hang up. */
 #define DRAIN_MS 500
+#define ACKNOWLEDGED_POLL_MS 1
 
 static void incoming_on_change(void *opaque, MigrationStatus status)
 {
@@ -93,6 +97,47 @@ static void drain(QIOChannel *ioc)
     }
 }
 
+/*
+ * A source that may not listen must not get rid of the rest of its stream
+ * meanwhile, and think that all is well: nothing is read. What has arrived
+ * there can be read after the reset, too.
+ */
+static void await_arrival(QIOChannel *ioc)
+{
+    int64_t end_ms = clock_host_ms() + DRAIN_MS;
+    int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_OUT) : -1;
+    int domain = AF_UNSPEC, left_bytes;
+    socklen_t size = sizeof(domain);
+
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+        domain == AF_UNIX) {
+        return; /* there at once */
+    }
+    while (ioctl(fd, SIOCOUTQ, &left_bytes) == 0 && left_bytes &&
+           clock_host_ms() < end_ms) {
+        struct pollfd pfd = { .fd = fd };
+
+        /* Nothing tells of an acknowledgement; a hang-up ends the wait. */
+        if (poll(&pfd, 1, ACKNOWLEDGED_POLL_MS) > 0) {
+            break;
+        }
+    }
+}
+
+static void tell_failure(MigrationIncomingState *mis, const char *reason)
+{
+    switch (migration_incoming_send_failure(mis, reason)) {
+    case RETURN_PATH_NONE:
+        break;
+    case RETURN_PATH_ASKED:
+        drain(mis->channel);
+        break;
+    case RETURN_PATH_UNASKED:
+        await_arrival(mis->channel);
+        break;
+    }
+}
+
 /* Registers as loaded go to whoever executes the guest. */
 static bool push_cpus(VM *vm, Error **errp)
 {
@@ -114,12 +159,10 @@ static void *incoming_thread(void *opaque)
     /* The source gives its guest up when it reads success, not before. */
     mis->loaded = loadvm(mis, mis->from_src, &err) &&
                   push_cpus(mis->vm, &err) &&
-                  migration_incoming_send_shut(mis, 0, &err);
+                  migration_incoming_send_success(mis, &err);
     if (!mis->loaded) {
+        tell_failure(mis, error_get_pretty(err));
         migration_incoming_fail(mis, err);
-        if (mis->to_src && migration_incoming_send_shut(mis, 1, NULL)) {
-            drain(mis->channel);
-        }
     }
     vm_invoke(mis->vm, incoming_cleanup, mis);
     return NULL;
@@ -256,27 +299,6 @@ static void incoming_begin(MigrationIncomingState *mis)
     g_assert(moved);
 }
 
-/* The peer may let us wait for ever: not with the BQL. */
-static void incoming_wait_begin(void *opaque)
-{
-    MigrationIncomingState *mis = opaque;
-
-    mis->bql_lent = bql_locked(mis->vm);
-    if (mis->bql_lent) {
-        bql_unlock(mis->vm);
-    }
-}
-
-static void incoming_wait_end(void *opaque)
-{
-    MigrationIncomingState *mis = opaque;
-
-    if (mis->bql_lent) {
-        mis->bql_lent = false;
-        bql_lock(mis->vm);
-    }
-}
-
 static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
 {
     bool moved;
@@ -287,8 +309,7 @@ static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
     mis->channel = qio_channel_ref(ioc);
     g_mutex_unlock(&mis->file_lock);
     mis->from_src = qemu_file_new_input(ioc);
-    qemu_file_set_wait_hooks(mis->from_src, incoming_wait_begin,
-                             incoming_wait_end, mis);
+    migration_lend_bql(mis->from_src, &mis->bql_loan, mis->vm);
     yank_register_function(mis->vm, &migration_yank_instance, incoming_yank,
                            mis);
     trace_migration_incoming_start(ioc->name);
@@ -369,7 +390,7 @@ bool migration_incoming_start(VM *vm, const char *uri, Error **errp)
         mis->deferred = true;
         return true;
     }
-    addr = migration_uri_parse(uri, errp);
+    addr = migration_uri_parse(uri, false, errp);
     if (!addr) {
         return false;
     }

@@ -41,8 +41,14 @@ void migration_source_shutdown_channel(MigrationState *s);
  */
 void migration_source_end_sending(MigrationState *s);
 
-/* How long that answer is waited for. */
+/* How long that answer is waited for, unless a test says otherwise. */
 #define MIGRATION_ANSWER_WAIT_MS 10000
+
+/*
+ * Accesses to @f lend the BQL from now on: the peer may let us wait for ever.
+ * @loan is the side's own, and stays while @f does.
+ */
+void migration_lend_bql(QEMUFile *f, BQLLoan *loan, VM *vm);
 
 /* --- migration-thread.c -------------------------------------------------- */
 void *migration_thread(void *opaque);

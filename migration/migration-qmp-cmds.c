@@ -12,7 +12,7 @@ bool qmp_migrate(QmpContext *ctx, const QmpMigrateArgs *args, Error **errp)
     MigrationAddress *addr;
     bool ok;
 
-    addr = migration_address_new(args->uri, args->channels, errp);
+    addr = migration_address_new(args->uri, args->channels, true, errp);
     if (!addr) {
         return false;
     }
@@ -37,7 +37,7 @@ bool qmp_migrate_incoming(QmpContext *ctx, const QmpMigrateIncomingArgs *args,
         error_setg(errp, "'-incoming' was not specified on the command line");
         return false;
     }
-    addr = migration_address_new(args->uri, args->channels, errp);
+    addr = migration_address_new(args->uri, args->channels, false, errp);
     if (!addr) {
         return false;
     }

@@ -44,13 +44,16 @@ static void update_bytes(MigrationState *s)
 
 static bool phase_setup(MigrationState *s, Error **errp)
 {
+    /* First, to hear from a destination that does not like the header. */
+    if (s->has_return_path) {
+        s->return_path = return_path_start(s, s->channel);
+    }
     if (!savevm_send_header(s, s->to_dst, errp)) {
         return false;
     }
     if (s->has_return_path) {
         savevm_send_open_return_path(s->to_dst);
         savevm_send_ping(s->to_dst, 1);
-        s->return_path = return_path_start(s, s->channel);
     }
     if (!savevm_setup(s, s->to_dst, errp) || !qemu_fflush(s->to_dst, errp)) {
         return false;
@@ -142,7 +145,6 @@ static bool phase_iterate(MigrationState *s, Error **errp)
     int64_t before_ms = clock_host_ms();
     uint64_t pages_before = 0;
     int64_t wait_ms;
-    bool finished;
 
     migration_rate_start(s->rate_limit, before_ms,
                          qemu_file_transferred(s->to_dst),
@@ -156,7 +158,7 @@ static bool phase_iterate(MigrationState *s, Error **errp)
         if (decision == MIGRATION_SWITCH_OVER) {
             return true;
         }
-        if (!savevm_iterate(s, s->to_dst, &finished, errp) ||
+        if (!savevm_iterate(s, s->to_dst, errp) ||
             !qemu_fflush(s->to_dst, errp)) {
             return false;
         }
@@ -293,7 +295,7 @@ static bool phase_failed(MigrationState *s, Error *err)
             migration_source_end_sending(s);
         }
         if (return_path_wait(s->return_path,
-                             s->committed ? MIGRATION_ANSWER_WAIT_MS
+                             s->committed ? s->answer_wait_ms
                                           : REFUSAL_WAIT_MS,
                              &refusal)) {
             error_free(err);

@@ -98,6 +98,35 @@ static void source_yank(void *opaque)
     migration_source_shutdown_channel(opaque);
 }
 
+/* --- The BQL while a file waits, the thread that uses it ------------------- */
+
+static void loan_begin(void *opaque)
+{
+    BQLLoan *loan = opaque;
+
+    g_assert(!loan->refused);
+    loan->lent = bql_locked(loan->vm);
+    if (loan->lent) {
+        bql_unlock(loan->vm);
+    }
+}
+
+static void loan_end(void *opaque)
+{
+    BQLLoan *loan = opaque;
+
+    if (loan->lent) {
+        loan->lent = false;
+        bql_lock(loan->vm);
+    }
+}
+
+void migration_lend_bql(QEMUFile *f, BQLLoan *loan, VM *vm)
+{
+    *loan = (BQLLoan) { .vm = vm };
+    qemu_file_set_wait_hooks(f, loan_begin, loan_end, loan);
+}
+
 /* --- The end -------------------------------------------------------------- */
 
 /* The guest goes on as it was before the migration stopped it. */
@@ -297,28 +326,6 @@ static void source_reset(MigrationState *s)
     s->has_return_path = false;
 }
 
-/* The peer may let us wait for ever: not with the BQL. */
-static void source_wait_begin(void *opaque)
-{
-    MigrationState *s = opaque;
-
-    g_assert(!s->must_keep_bql);
-    s->bql_lent = bql_locked(s->vm);
-    if (s->bql_lent) {
-        bql_unlock(s->vm);
-    }
-}
-
-static void source_wait_end(void *opaque)
-{
-    MigrationState *s = opaque;
-
-    if (s->bql_lent) {
-        s->bql_lent = false;
-        bql_lock(s->vm);
-    }
-}
-
 static void source_run(MigrationState *s, QIOChannel *ioc)
 {
     g_mutex_lock(&s->file_lock);
@@ -329,7 +336,7 @@ static void source_run(MigrationState *s, QIOChannel *ioc)
         migration_cap(&s->config, MIGRATION_CAPABILITY_RETURN_PATH) &&
         qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_DUPLEX);
     s->to_dst = qemu_file_new_output(ioc);
-    qemu_file_set_wait_hooks(s->to_dst, source_wait_begin, source_wait_end, s);
+    migration_lend_bql(s->to_dst, &s->bql_loan, s->vm);
     s->rate_limit = g_new0(MigrationRateLimit, 1);
     trace_migration_source_start(ioc->name, s->has_return_path);
     s->thread = qemu_thread_create("mig/src/main", migration_thread, s);
@@ -410,7 +417,7 @@ static void cancel_committed(MigrationState *s)
         return;
     }
     migration_source_end_sending(s);
-    s->cut_timer = g_timeout_source_new(MIGRATION_ANSWER_WAIT_MS);
+    s->cut_timer = g_timeout_source_new((guint)s->answer_wait_ms);
     g_source_set_callback(s->cut_timer, source_cut, s, NULL);
     g_source_attach(s->cut_timer, s->vm->main_context);
 }
@@ -447,6 +454,7 @@ bool migration_init(VM *vm, Error **errp)
     MigrationState *s = g_new0(MigrationState, 1);
 
     s->vm = vm;
+    s->answer_wait_ms = MIGRATION_ANSWER_WAIT_MS;
     s->options = migration_options_new();
     s->blockers = g_ptr_array_new_with_free_func(migration_blocker_free);
     g_mutex_init(&s->error_lock);

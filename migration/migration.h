@@ -42,10 +42,21 @@ typedef struct MigrationTimes {
     uint64_t pages_per_second;
 } MigrationTimes;
 
+/*
+ * The BQL is let go of while an access to a file may wait for the peer, if the
+ * thread that uses the file holds it. [own: that thread]
+ */
+typedef struct BQLLoan {
+    VM *vm;
+    bool lent;
+    bool refused; /* what is saved must be as of one moment: no access now */
+} BQLLoan;
+
 struct MigrationState {
     /* [const] for the life of the VM */
     VM *vm;
     struct MigrationOptions *options; /* [lock: bql] to change */
+    int64_t answer_wait_ms; /* for the outcome, once it is committed */
 
     /* [const] from migrate to cleanup */
     MigrationConfig config; /* snapshot */
@@ -64,9 +75,8 @@ struct MigrationState {
     RunState old_runstate;
     bool vm_was_stopped_by_us;
     bool holds_requests; /* vm_hold_requests() was called */
-    bool bql_lent;       /* let go of while a write may block */
+    BQLLoan bql_loan;    /* of writes to to_dst */
     bool completing; /* [atomic] the last part is being, or was, sent */
-    bool must_keep_bql; /* what is saved must be as of one moment */
     /* [atomic] set with the BQL held: the end of the stream is being, or was,
      * sent, so that the destination may take the guest over */
     bool committed;
@@ -110,7 +120,7 @@ struct MigrationIncomingState {
 
     /* [own: load] the loading thread */
     bool loaded; /* and the source knows; read by main after the join */
-    bool bql_lent; /* let go of while a read may block */
+    BQLLoan bql_loan; /* of reads from from_src */
     QEMUFile *from_src;
     struct RAMLoadState *ram;    /* ram-load.c */
     GHashTable *sections;        /* savevm: id -> section */

@@ -287,7 +287,7 @@ bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
     return ram_sync(rs, errp);
 }
 
-bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished, Error **errp)
+bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp)
 {
     RAMState *rs = ram_state(opaque);
     int64_t end_ns = clock_host_ns() + SLICE_MAX_NS;
@@ -302,7 +302,6 @@ bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished, Error **errp)
         }
         left_bytes = migration_rate_left_bytes(rs->s);
     }
-    *finished = !dirty_pages(rs);
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, dirty_pages(rs));
     return qemu_file_ok(f, errp);
@@ -345,7 +344,7 @@ bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
             return false;
         }
     } while (dirty_pages(rs));
-    rs->s->must_keep_bql = true;
+    rs->s->bql_loan.refused = true;
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, 0);
     return qemu_file_ok(f, errp);

@@ -33,8 +33,7 @@ typedef struct RAMState {
 
 /* Slots of SaveVMHandlers; @opaque is the VM. */
 bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp);
-bool ram_save_iterate(QEMUFile *f, void *opaque, bool *finished,
-                      Error **errp);
+bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp);
 bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp);
 bool ram_save_pending(void *opaque, bool exact, MigrationPending *pending,
                       Error **errp);

@@ -63,6 +63,71 @@ static bool message_check(unsigned type, unsigned length_bytes, Error **errp)
     return true;
 }
 
+static void hung_up_error(ReturnPath *rp, Error **errp)
+{
+    const char *when = rp->ponged ? "it said whether the load succeeded"
+                                  : "it opened the return path";
+    Error *err = NULL;
+
+    if (qemu_file_ok(rp->from_dst, &err)) {
+        error_setg(errp, "the destination closed the connection before %s: "
+                         "its log, or query-migrate there, says why", when);
+    } else {
+        error_prepend(&err, "the connection to the destination broke before "
+                            "%s; its log, or query-migrate there, says "
+                            "why: ", when);
+        error_propagate(errp, err);
+    }
+}
+
+/*
+ * The words behind a SHUT, NULL if there are none. They came with it, or not
+ * at all: nothing is waited for.
+ */
+static char *read_reason(QEMUFile *f)
+{
+    char text[MIG_RP_MSG_MAX_BYTES + 1];
+    char *valid;
+    uint16_t type, length_bytes;
+
+    if (qemu_file_buffered(f) < 2 * sizeof(uint16_t)) {
+        return NULL;
+    }
+    type = qemu_get_be16(f);
+    length_bytes = qemu_get_be16(f);
+    if (type != MIG_RP_MSG_REASON || length_bytes > MIG_RP_MSG_MAX_BYTES ||
+        length_bytes > qemu_file_buffered(f)) {
+        return NULL;
+    }
+    qemu_get_buffer(f, text, length_bytes);
+    text[length_bytes] = '\0';
+    for (char *c = text; *c; c++) {
+        *c = g_ascii_iscntrl(*c) ? ' ' : *c;
+    }
+    valid = g_utf8_make_valid(text, -1);
+    if (!*valid) {
+        g_clear_pointer(&valid, g_free);
+    }
+    return valid;
+}
+
+static void refused_error(ReturnPath *rp, uint32_t value, Error **errp)
+{
+    g_autofree char *reason = read_reason(rp->from_dst);
+
+    g_mutex_lock(&rp->lock);
+    rp->has_verdict = true;
+    g_mutex_unlock(&rp->lock);
+    if (reason) {
+        error_setg(errp, "the destination refused the migration: %s", reason);
+    } else {
+        error_setg(errp,
+                   "the destination refused the migration (it answered "
+                   "SHUT %u): its own error says why",
+                   value);
+    }
+}
+
 /* One message. True and *@last on success's SHUT. */
 static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
 {
@@ -72,12 +137,7 @@ static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
     uint32_t value;
 
     if (qemu_peek_byte(f) < 0) {
-        if (qemu_file_ok(f, errp)) {
-            error_setg(errp, "the destination closed the return path before "
-                             "it said whether the load succeeded");
-        } else {
-            error_prepend(errp, "return path from the destination: ");
-        }
+        hung_up_error(rp, errp);
         return false;
     }
     type = qemu_get_be16(f);
@@ -94,16 +154,13 @@ static bool return_path_read(ReturnPath *rp, bool *last, Error **errp)
     switch (type) {
     case MIG_RP_MSG_SHUT:
         value = ldl_be_p(data);
+        if (value) {
+            refused_error(rp, value, errp);
+            return false;
+        }
         g_mutex_lock(&rp->lock);
         rp->has_verdict = true;
         g_mutex_unlock(&rp->lock);
-        if (value) {
-            error_setg(errp,
-                       "the destination refused the migration (it answered "
-                       "SHUT %u): its own error says why",
-                       value);
-            return false;
-        }
         *last = true;
         return true;
     case MIG_RP_MSG_PONG:
@@ -295,21 +352,67 @@ static bool source_hung_up(QIOChannel *ioc)
     return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
-bool migration_incoming_send_shut(MigrationIncomingState *mis, uint32_t value,
-                                  Error **errp)
+bool migration_incoming_send_success(MigrationIncomingState *mis,
+                                     Error **errp)
 {
     bool ok = true;
 
     g_mutex_lock(&mis->rp_mutex);
     if (!mis->to_src) {
         /* nobody asked */
-    } else if (value == 0 && source_hung_up(mis->channel)) {
+    } else if (source_hung_up(mis->channel)) {
         error_setg(errp, "the source hung up before the guest was taken "
                          "over, so it may run there: not started here");
         ok = false;
     } else {
-        ok = send_message(mis, MIG_RP_MSG_SHUT, value, errp);
+        ok = send_message(mis, MIG_RP_MSG_SHUT, 0, errp);
     }
     g_mutex_unlock(&mis->rp_mutex);
     return ok;
+}
+
+/* As much as a message carries, in whole characters. */
+static uint16_t reason_length(const char *reason)
+{
+    size_t length_bytes = strlen(reason);
+
+    if (length_bytes > MIG_RP_MSG_MAX_BYTES) {
+        length_bytes = MIG_RP_MSG_MAX_BYTES;
+        while (length_bytes && (reason[length_bytes] & 0xc0) == 0x80) {
+            length_bytes--;
+        }
+    }
+    return length_bytes;
+}
+
+ReturnPathAsked migration_incoming_send_failure(MigrationIncomingState *mis,
+                                                const char *reason)
+{
+    uint16_t length_bytes = reason_length(reason);
+    ReturnPathAsked asked = RETURN_PATH_ASKED;
+
+    g_mutex_lock(&mis->rp_mutex);
+    if (!mis->to_src &&
+        migration_cap(&mis->config, MIGRATION_CAPABILITY_RETURN_PATH) &&
+        qio_channel_has_feature(mis->channel, QIO_CHANNEL_FEATURE_DUPLEX)) {
+        mis->to_src = qemu_file_new_output(mis->channel);
+        asked = RETURN_PATH_UNASKED;
+    }
+    if (!mis->to_src) {
+        asked = RETURN_PATH_NONE;
+    } else {
+        qemu_put_be16(mis->to_src, MIG_RP_MSG_SHUT);
+        qemu_put_be16(mis->to_src, sizeof(uint32_t));
+        qemu_put_be32(mis->to_src, 1);
+        qemu_put_be16(mis->to_src, MIG_RP_MSG_REASON);
+        qemu_put_be16(mis->to_src, length_bytes);
+        qemu_put_buffer(mis->to_src, reason, length_bytes);
+        if (qemu_fflush(mis->to_src, NULL)) {
+            trace_migration_return_path_send(messages[MIG_RP_MSG_SHUT].name, 1);
+        } else {
+            asked = RETURN_PATH_NONE;
+        }
+    }
+    g_mutex_unlock(&mis->rp_mutex);
+    return asked;
 }

@@ -22,6 +22,13 @@ ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc);
  */
 bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp);
 
+/*
+ * Waits until the destination has answered a PING; from then on the stream
+ * can be read there. False if the return path ended first. Migration thread,
+ * no BQL.
+ */
+bool return_path_wait_pong(ReturnPath *rp, Error **errp);
+
 /* Whether success or a refusal came, and not just the end. Any thread. */
 bool return_path_has_verdict(ReturnPath *rp);
 
@@ -31,18 +38,25 @@ void return_path_free(ReturnPath *rp);
 /* --- destination ---------------------------------------------------------- */
 
 /*
- * Tells the source the outcome; true as well if there is no return path.
- * Success is refused where the source has hung up: it may have restarted its
- * guest. Loading thread.
+ * Tells the source that all is loaded; true as well if there is no return
+ * path. Refused where the source has hung up: it may have restarted its guest.
+ * Loading thread.
  */
-bool migration_incoming_send_shut(MigrationIncomingState *mis, uint32_t value,
-                                  Error **errp);
+bool migration_incoming_send_success(MigrationIncomingState *mis,
+                                     Error **errp);
+
+typedef enum ReturnPathAsked {
+    RETURN_PATH_NONE,    /* nothing could be sent */
+    RETURN_PATH_ASKED,   /* the source reads answers */
+    RETURN_PATH_UNASKED, /* it would have asked, perhaps */
+} ReturnPathAsked;
 
 /*
- * Source: waits until the destination has answered a PING; from then on it
- * can tell a failure. False if the return path ended first. Migration thread,
- * no BQL.
+ * Tells the source that the load failed, and why. Also before it has asked
+ * for answers: one that will ask listens already, others never look. Loading
+ * thread.
  */
-bool return_path_wait_pong(ReturnPath *rp, Error **errp);
+ReturnPathAsked migration_incoming_send_failure(MigrationIncomingState *mis,
+                                                const char *reason);
 
 #endif

@@ -171,7 +171,8 @@ static bool load_named_section(LoadRecord *r, Error **errp)
     }
     map_section_id(r->mis, se, r->section_id);
     se->load_version_id = version_id;
-    return load_body(r, se, errp);
+    se->loaded = load_body(r, se, errp);
+    return se->loaded;
 }
 
 /* PART or END. */
@@ -215,6 +216,28 @@ static bool load_record(LoadRecord *r, Error **errp)
     }
 }
 
+/*
+ * A device that its source never leaves out and that did not come is not in
+ * the source's machine: here it would go on as after a reset.
+ */
+static bool check_missing(MigrationIncomingState *mis, Error **errp)
+{
+    SaveVMRegistry *reg = mis->vm->savevm;
+
+    for (size_t i = 0; i < reg->entries->len; i++) {
+        const SaveStateEntry *se = savevm_entry(reg, i);
+
+        if (se->vmsd && !se->vmsd->needed && !se->loaded) {
+            error_setg(errp, "the stream ends without a section '%s' instance "
+                       "%" PRIu32 ", which this machine has; give both sides "
+                       "the same -smp and devices", se->name,
+                       se->instance_id);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool load_records(MigrationIncomingState *mis, QEMUFile *f,
                          Error **errp)
 {
@@ -230,10 +253,10 @@ static bool load_records(MigrationIncomingState *mis, QEMUFile *f,
 
         if (qemu_file_ok(f, &err)) {
             r.type = type;
-            if (type == QEMU_VM_EOF) {
+            if (type == QEMU_VM_EOF && check_missing(mis, &err)) {
                 return true;
             }
-            if (load_record(&r, &err)) {
+            if (type != QEMU_VM_EOF && load_record(&r, &err)) {
                 continue;
             }
         }
@@ -340,6 +363,7 @@ static bool load_setup(MigrationIncomingState *mis, QEMUFile *f, Error **errp)
         SaveStateEntry *se = savevm_entry(reg, i);
 
         se->has_load_id = false;
+        se->loaded = false;
         if (se->ops) {
             se->loading = true;
             if (!se->ops->load_setup(f, se->opaque, errp)) {

@@ -120,13 +120,12 @@ bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp)
 
 /* One PART of one handler, if it has something. */
 static bool iterate_one(MigrationState *s, QEMUFile *f, SaveStateEntry *se,
-                        bool *finished, Error **errp)
+                        Error **errp)
 {
     MigrationPending pending = { 0 };
     SectionWrite section;
     Error *err = NULL;
 
-    *finished = true;
     if (!se->ops->save_pending(se->opaque, false, &pending, &err)) {
         return section_error(errp, err, se, QEMU_VM_SECTION_PART);
     }
@@ -134,32 +133,27 @@ static bool iterate_one(MigrationState *s, QEMUFile *f, SaveStateEntry *se,
         return true;
     }
     section_begin(&section, f, se, QEMU_VM_SECTION_PART);
-    if (!se->ops->save_live_iterate(f, se->opaque, finished, &err)) {
+    if (!se->ops->save_live_iterate(f, se->opaque, &err)) {
         return section_error(errp, err, se, QEMU_VM_SECTION_PART);
     }
     section_end(&section, s);
     return true;
 }
 
-bool savevm_iterate(MigrationState *s, QEMUFile *f, bool *finished,
-                    Error **errp)
+bool savevm_iterate(MigrationState *s, QEMUFile *f, Error **errp)
 {
     SaveVMRegistry *reg = s->vm->savevm;
 
-    *finished = true;
     for (size_t i = 0; i < reg->entries->len; i++) {
         SaveStateEntry *se = savevm_entry(reg, i);
-        bool one_finished;
 
         if (!se->ops) {
             continue;
         }
-        if (!iterate_one(s, f, se, &one_finished, errp)) {
+        if (!iterate_one(s, f, se, errp)) {
             return false;
         }
-        *finished = *finished && one_finished;
         if (!migration_rate_left_bytes(s)) {
-            *finished = *finished && i + 1 == reg->entries->len;
             break;
         }
     }
@@ -327,7 +321,7 @@ bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
     bool ok;
 
     if (!complete_live(s, f, errp)) {
-        s->must_keep_bql = false;
+        s->bql_loan.refused = false;
         return false;
     }
     /*
@@ -337,7 +331,7 @@ bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
     memory = qio_channel_buffer_new(DEVICES_MAX_BYTES);
     rest = qemu_file_new_output(memory);
     ok = complete_rest(s, rest, &eof_at, errp);
-    s->must_keep_bql = false;
+    s->bql_loan.refused = false;
     if (ok) {
         size_t len_bytes;
         const void *data = qio_channel_buffer_data(memory, &len_bytes);

@@ -25,15 +25,13 @@ void savevm_send_switchover_start(QEMUFile *f);
 
 /* SECTION_START of every live handler. Takes the BQL itself. */
 bool savevm_setup(MigrationState *s, QEMUFile *f, Error **errp);
-/* SECTION_PART of every handler that has something; *@finished: all had
- * nothing left. */
-bool savevm_iterate(MigrationState *s, QEMUFile *f, bool *finished,
-                    Error **errp);
+/* SECTION_PART of every handler that has something. */
+bool savevm_iterate(MigrationState *s, QEMUFile *f, Error **errp);
 bool savevm_pending(MigrationState *s, bool exact, MigrationPending *pending,
                     Error **errp);
 /*
- * Guest stopped, BQL held, but for waits for the peer: SECTION_END of live handlers, SECTION_FULL of all
- * devices, EOF, description; flushed.
+ * Guest stopped, BQL held, but for waits for the peer: SECTION_END of live
+ * handlers, SECTION_FULL of all devices, EOF, description; flushed.
  */
 bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp);
 /* save_cleanup of all handlers. BQL held. */

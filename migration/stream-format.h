@@ -112,6 +112,13 @@ typedef enum StreamReturnPathType {
 
 #define MIG_RP_MSG_MAX_BYTES 512
 
+/*
+ * Of this implementation only: why a load failed, UTF-8 without an end mark.
+ * It comes in one write with a SHUT that is not 0, the last message for those
+ * who do not know it: they have stopped reading.
+ */
+#define MIG_RP_MSG_REASON 0xff01
+
 /* --- VMState ------------------------------------------------------------ */
 #define VMSTATE_NULLPTR_MARKER 0x30
 #define VMSTATE_TIMER_NOT_ARMED UINT64_MAX

@@ -22,6 +22,13 @@ char *socket_address_to_string(const SocketAddress *addr);
 SocketAddress *socket_local_address(int fd, Error **errp);
 SocketAddress *socket_remote_address(int fd, Error **errp);
 
+/*
+ * Whether @addr can be one to connect to, or to listen on if @passive, as far
+ * as that shows without asking anyone: hosts are not resolved. Any thread.
+ */
+bool socket_address_check(const SocketAddress *addr, bool passive,
+                          Error **errp);
+
 struct addrinfo;
 
 /*

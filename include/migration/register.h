@@ -52,11 +52,10 @@ typedef struct SaveVMHandlers {
     bool (*save_setup)(QEMUFile *f, void *opaque, Error **errp);
 
     /*
-     * Write some of what is left, as long as migration_rate_left_bytes() is not 0.
-     * *@finished: nothing was left at the moment of looking. No BQL.
+     * Write some of what is left, as long as migration_rate_left_bytes() is
+     * not 0; save_pending() tells what remains. No BQL.
      */
-    bool (*save_live_iterate)(QEMUFile *f, void *opaque, bool *finished,
-                              Error **errp);
+    bool (*save_live_iterate)(QEMUFile *f, void *opaque, Error **errp);
 
     /*
      * Write all that is left. Once, guest stopped, BQL held. A flush lets go

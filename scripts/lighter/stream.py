@@ -12,16 +12,24 @@ RAM_PAGE = 0x08
 RAM_CONTINUE = 0x20
 RAM_MEM_SIZE = 0x04
 RAM_EOS = 0x10
-SECTION_START, SECTION_END, SECTION_FOOTER = 1, 3, 0x7e
+SECTION_START, SECTION_END, SECTION_FULL, SECTION_FOOTER = 1, 3, 4, 0x7e
 RAM_SECTION_ID = 1
+TIMER_SECTION_ID = 2
 
 
 def counted(text):
     return bytes([len(text)]) + text.encode()
 
 
-def footer():
-    return struct.pack('>BI', SECTION_FOOTER, RAM_SECTION_ID)
+def footer(section_id=RAM_SECTION_ID):
+    return struct.pack('>BI', SECTION_FOOTER, section_id)
+
+
+def timer():
+    """The one device that every machine has: its clocks, at 0."""
+    return (struct.pack('>BI', SECTION_FULL, TIMER_SECTION_ID) +
+            counted('timer') + struct.pack('>II', 0, 2) + bytes(24) +
+            footer(TIMER_SECTION_ID))
 
 
 def header(ram_bytes, machine='none', block='ram'):
@@ -55,4 +63,5 @@ def write_ram(out, ram_bytes, page_of, block='ram'):
         if len(batch) > 4 << 20:
             out.sendall(batch)
             batch = bytearray()
-    out.sendall(batch + struct.pack('>Q', RAM_EOS) + footer() + b'\0')
+    out.sendall(batch + struct.pack('>Q', RAM_EOS) + footer() + timer() +
+                b'\0')

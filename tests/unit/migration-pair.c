@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See migration-pair.h. */
 #include "qemu/osdep.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "io/channel-socket.h"
 #include "migration-pair.h"
@@ -90,6 +92,33 @@ Pair *pair_new(void)
     p->dst.gate = channel_gate_new(b);
     g_string_truncate(p->src.events, 0);
     return p;
+}
+
+void pair_use_tcp(Pair *p)
+{
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    struct sockaddr *sa = (struct sockaddr *)&addr;
+    socklen_t len = sizeof(addr);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fds[2] = { socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    Side *sides[2] = { &p->src, &p->dst };
+
+    g_assert_cmpint(bind(listener, sa, len), ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    g_assert_cmpint(getsockname(listener, sa, &len), ==, 0);
+    g_assert_cmpint(connect(fds[0], sa, len), ==, 0);
+    fds[1] = accept(listener, NULL, NULL);
+    close(listener);
+    for (int i = 0; i < 2; i++) {
+        QIOChannel *ioc = qio_channel_socket_new_fd(fds[i], NULL);
+
+        g_assert_nonnull(ioc);
+        qio_channel_unref(sides[i]->gate);
+        sides[i]->gate = channel_gate_new(ioc);
+    }
 }
 
 void pair_free(Pair *p)

@@ -32,6 +32,9 @@ Pair *pair_new(void);
 void pair_free(Pair *p);
 void pair_start(Pair *p);
 
+/* Before pair_start(): a connection over TCP instead of a pair of sockets. */
+void pair_use_tcp(Pair *p);
+
 /* BQL held. */
 void set_cap(Side *side, MigrationCapability cap, bool on);
 bool side_idle(Side *side);

@@ -222,6 +222,49 @@ static void test_command(void)
     qio_channel_unref(ioc);
 }
 
+/* A pipe breaks because a command failed: the command is named, not the pipe. */
+static void test_command_fails(void)
+{
+    static const struct {
+        const char *command;
+        const char *error;
+    } writes[] = {
+        { "exit 7", "command 'exit 7' failed with exit status 7" },
+        { "kill -9 $$", "was killed by signal 9" },
+        { "exit 0", "ended without an error before it had read everything" },
+    };
+    g_autofree char *zeros = g_malloc0(1 * MiB);
+    QIOChannel *ioc;
+    Error *err = NULL;
+    char buf[8];
+
+    for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+        ioc = qio_channel_command_new(writes[i].command, O_WRONLY, NULL);
+        g_assert_nonnull(ioc);
+        /* More than a pipe holds. */
+        g_assert_false(qio_channel_write_all(ioc, zeros, 1 * MiB, &err));
+        check_error(g_steal_pointer(&err), writes[i].error);
+        /* The status is still there. */
+        g_assert_cmpint(qio_channel_close(ioc, &err), ==, i == 2);
+        g_assert_cmpint(err != NULL, ==, i != 2);
+        error_free(g_steal_pointer(&err));
+        qio_channel_unref(ioc);
+    }
+
+    ioc = qio_channel_command_new("echo hi; exit 4", O_RDONLY, NULL);
+    g_assert_true(qio_channel_read_all(ioc, buf, 3, NULL));
+    g_assert_cmpint(qio_channel_read(ioc, buf, 1, &err), ==, -1);
+    check_error(g_steal_pointer(&err), "failed with exit status 4");
+    qio_channel_unref(ioc);
+
+    ioc = qio_channel_command_new("echo hi", O_RDONLY, NULL);
+    g_assert_true(qio_channel_read_all(ioc, buf, 3, NULL));
+    g_assert_cmpint(qio_channel_read(ioc, buf, 1, &err), ==, 0);
+    g_assert_null(err);
+    g_assert_true(qio_channel_close(ioc, NULL));
+    qio_channel_unref(ioc);
+}
+
 /*
  * A command that does not listen to SIGTERM. It is one process: a child of it
  * would outlive it and keep the test's own output open.
@@ -456,6 +499,7 @@ int main(int argc, char **argv)
     g_test_add_func("/io/new-fd", test_new_fd);
     g_test_add_func("/io/pipe-shutdown", test_pipe_shutdown);
     g_test_add_func("/io/command", test_command);
+    g_test_add_func("/io/command-fails", test_command_fails);
     g_test_add_func("/io/command-shutdown", test_command_shutdown);
     g_test_add_func("/io/command-lives-on", test_command_lives_on);
     g_test_add_func("/io/writev-partial", test_writev_partial);

@@ -6,17 +6,7 @@
 #include <sys/stat.h>
 #include "io/channel-file.h"
 #include "io/channel-socket.h"
-
-static char *tmp_dir;
-
-static void check_error(Error *err, const char *text)
-{
-    g_assert_nonnull(err);
-    if (!strstr(error_get_pretty(err), text)) {
-        g_error("'%s' lacks '%s'", error_get_pretty(err), text);
-    }
-    error_free(err);
-}
+#include "test-folder.h"
 
 static SocketAddress *parse(const char *str)
 {
@@ -400,12 +390,8 @@ static void test_shutdown(void)
 
 int main(int argc, char **argv)
 {
-    g_autofree char *rm = NULL;
-    int ret;
-
     signal(SIGPIPE, SIG_IGN);
     g_test_init(&argc, &argv, NULL);
-    tmp_dir = g_dir_make_tmp("test-io-XXXXXX", NULL);
     g_test_add_func("/io/socket/parse", test_parse);
     g_test_add_func("/io/socket/tcp", test_tcp);
     g_test_add_func("/io/socket/wildcard", test_wildcard);
@@ -414,9 +400,5 @@ int main(int argc, char **argv)
     g_test_add_func("/io/socket/fd-pass", test_fd_pass);
     g_test_add_func("/io/socket/async", test_async);
     g_test_add_func("/io/socket/shutdown", test_shutdown);
-    ret = g_test_run();
-    rm = g_strdup_printf("rm -rf '%s'", tmp_dir);
-    g_spawn_command_line_sync(rm, NULL, NULL, NULL, NULL);
-    g_free(tmp_dir);
-    return ret;
+    return test_run_in_folder("test-io-socket");
 }

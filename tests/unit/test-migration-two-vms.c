@@ -123,6 +123,21 @@ static void test_read_fails(void)
     }
 }
 
+/* Until the main loop has announced it; the exit code. */
+static int side_wait_shutdown(Side *side)
+{
+    int code = 0;
+    bool asked;
+
+    do {
+        g_main_context_iteration(NULL, FALSE);
+        bql_lock(side->vm);
+        asked = vm_shutdown_requested(side->vm, &code);
+        bql_unlock(side->vm);
+    } while (!asked);
+    return code;
+}
+
 /* The destination cannot take the stream: the source is told. */
 static void test_refused(void)
 {
@@ -137,14 +152,7 @@ static void test_refused(void)
     side_wait(&p->dst);
     side_check(&p->src, "failed", true, "");
     side_check(&p->dst, "failed", false, "other");
-    bql_lock(p->dst.vm);
-    {
-        int code = 0;
-
-        g_assert_true(vm_shutdown_requested(p->dst.vm, &code));
-        g_assert_cmpint(code, ==, 1);
-    }
-    bql_unlock(p->dst.vm);
+    g_assert_cmpint(side_wait_shutdown(&p->dst), ==, 1);
     pair_free(p);
 }
 
@@ -186,6 +194,68 @@ static void check_unknown(Side *side, const char *reason)
     side_check(side, "failed", false, "'cont'");
     side_check(side, "failed", false, reason);
     g_assert_cmpint(runstate_get(side->vm), ==, RUN_STATE_POSTMIGRATE);
+}
+
+/*
+ * The destination fails before it has read that answers are wanted: the
+ * source learns why all the same, in its own error.
+ */
+static void test_refused_early(void)
+{
+    static const struct {
+        bool tcp;
+        bool capability; /* of the destination */
+        const char *expect;
+    } cases[] = {
+        { false, true, "the destination refused the migration: CONFIGURATION "
+                       "at offset 8" },
+        { true, true, "machine type is 'none' on the source but 'other' "
+                      "here; use the same -machine" },
+        { false, false, "before it opened the return path" },
+        { true, false, "before it opened the return path" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Pair *p = pair_new();
+
+        if (cases[i].tcp) {
+            pair_use_tcp(p);
+        }
+        bql_lock(p->dst.vm);
+        savevm_set_machine_name(p->dst.vm, "other");
+        set_cap(&p->dst, MIGRATION_CAPABILITY_RETURN_PATH,
+                cases[i].capability);
+        bql_unlock(p->dst.vm);
+        pair_start(p);
+        side_wait(&p->src);
+        side_wait(&p->dst);
+        side_check(&p->dst, "failed", false, "machine type is 'none'");
+        side_check(&p->src, "failed", true, cases[i].expect);
+        pair_free(p);
+    }
+}
+
+/* A source that does not listen: unheard, and no success for it either. */
+static void test_refused_unheard(void)
+{
+    Pair *p = pair_new();
+
+    bql_lock(p->src.vm);
+    set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
+    bql_unlock(p->src.vm);
+    bql_lock(p->dst.vm);
+    savevm_set_machine_name(p->dst.vm, "other");
+    bql_unlock(p->dst.vm);
+    /* It has sent the configuration and little more. */
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, 40,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    side_wait(&p->dst);
+    channel_gate_release(p->src.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->src);
+    side_check(&p->dst, "failed", false, "machine type is 'none'");
+    side_check(&p->src, "failed", true, "");
+    pair_free(p);
 }
 
 /* The answer cannot be sent: the destination must not start. */
@@ -294,6 +364,27 @@ static void test_cancel_and_lose(void)
                                             PAIR_WAIT_MS));
     side_cancel(&p->src);
     migration_source_shutdown_channel(p->src.vm->migration);
+    side_wait(&p->src);
+    check_unknown(&p->src, "");
+    g_assert_cmpstr(p->src.events->str, ==,
+                    "setup active STOP device cancelling failed ");
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->dst);
+    pair_free(p);
+}
+
+/* As before, but nobody ever answers: the wait ends by itself. */
+static void test_cancel_unanswered(void)
+{
+    Pair *p = pair_new();
+
+    p->src.vm->migration->answer_wait_ms = 1;
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    side_cancel(&p->src);
     side_wait(&p->src);
     check_unknown(&p->src, "");
     g_assert_cmpstr(p->src.events->str, ==,
@@ -526,6 +617,8 @@ int main(int argc, char **argv)
     g_test_add_func("/two-vms/refused", test_refused);
     g_test_add_func("/two-vms/refused-open", test_refused_open);
     g_test_add_func("/two-vms/refused-state", test_refused_state);
+    g_test_add_func("/two-vms/refused-early", test_refused_early);
+    g_test_add_func("/two-vms/refused-unheard", test_refused_unheard);
     g_test_add_func("/two-vms/answer-fails", test_answer_fails);
     g_test_add_func("/two-vms/answer-lost", test_answer_lost);
     g_test_add_func("/two-vms/cancel", test_cancel);
@@ -534,6 +627,7 @@ int main(int argc, char **argv)
     g_test_add_func("/two-vms/cancel-before-decision",
                     test_cancel_before_decision);
     g_test_add_func("/two-vms/cancel-and-lose", test_cancel_and_lose);
+    g_test_add_func("/two-vms/cancel-unanswered", test_cancel_unanswered);
     g_test_add_func("/two-vms/cancel-one-way", test_cancel_one_way);
     g_test_add_func("/two-vms/shutdown", test_shutdown);
     g_test_add_func("/two-vms/again", test_again);

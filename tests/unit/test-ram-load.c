@@ -210,7 +210,6 @@ static void dirty_some(TestVM *t)
 static void migrate_live(Pair *p)
 {
     MigrationState *s = &p->src->source;
-    bool finished;
 
     g_assert_true(savevm_send_header(s, p->out, NULL));
     g_assert_true(savevm_setup(s, p->out, NULL));
@@ -218,8 +217,9 @@ static void migrate_live(Pair *p)
         MigrationPending pending;
 
         do {
-            g_assert_true(savevm_iterate(s, p->out, &finished, NULL));
-        } while (!finished && p->turns <= 200);
+            g_assert_true(savevm_iterate(s, p->out, NULL));
+            g_assert_true(savevm_pending(s, false, &pending, NULL));
+        } while (pending.precopy_bytes && p->turns <= 200);
         g_assert_true(savevm_pending(s, true, &pending, NULL));
     }
     bql_lock(&p->src->vm);

@@ -38,15 +38,14 @@ static void test_records(void)
     QEMUFile *f = test_output_new();
     g_autoptr(GByteArray) want = g_byte_array_new();
     g_autoptr(GByteArray) is = NULL;
-    bool finished;
 
     not->migratable = false;
     memset(a->host + PAGE, 0x11, PAGE);
     memset(a->host + 2 * PAGE, 0x22, PAGE);
     rom->host[PAGE - 1] = 1;
     setup(t, f);
-    g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
-    g_assert_true(finished);
+    g_assert_true(ram_save_iterate(f, &t->vm, NULL));
+    g_assert_cmpuint(t->source.counters.remaining_pages, ==, 0);
     test_vm_store(a, 3 * PAGE + 4, 5);
     finish(t, f);
     is = test_output_take(f);
@@ -76,13 +75,12 @@ static void test_no_detection(void)
 {
     TestVM *t = test_vm_new();
     QEMUFile *f = test_output_new();
-    bool finished;
 
     test_vm_add_block(t, "a", 8 * PAGE);
     t->populated = bitmap_new(8);
     t->source.config.zero_page_detection = ZERO_PAGE_DETECTION_NONE;
     setup(t, f);
-    g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
+    g_assert_true(ram_save_iterate(f, &t->vm, NULL));
     finish(t, f);
     g_assert_cmpuint(t->source.counters.normal_pages, ==, 8);
     g_assert_cmpuint(t->source.counters.zero_pages, ==, 0);
@@ -101,15 +99,14 @@ static void test_unpopulated(void)
     RAMBlock *a = test_vm_add_block(t, "a", PAGES * PAGE);
     QEMUFile *f = test_output_new();
     g_autoptr(GByteArray) is = NULL;
-    bool finished = false;
 
     t->populated = bitmap_new(PAGES);
     set_bit(3, t->populated);
     a->host[3 * PAGE] = 9;
     setup(t, f);
     test_vm_store(a, 39999 * PAGE, 7);
-    while (!finished) {
-        g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
+    while (t->source.counters.remaining_pages) {
+        g_assert_true(ram_save_iterate(f, &t->vm, NULL));
     }
     g_assert_cmpuint(t->source.counters.zero_pages, ==, PAGES - 1);
     finish(t, f);
@@ -125,27 +122,26 @@ static void test_limits(void)
     RAMBlock *a = test_vm_add_block(t, "a", 4096 * PAGE);
     QEMUFile *f = test_output_new();
     MigrationPending pending = { 0 };
-    bool finished;
 
     for (unsigned i = 0; i < 4096; i++) {
         a->host[i * PAGE] = 1;
     }
     setup(t, f);
     t->rate_exceeded = true;
-    g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
-    g_assert_false(finished);
+    g_assert_true(ram_save_iterate(f, &t->vm, NULL));
+    g_assert_cmpuint(t->source.counters.remaining_pages, >, 0);
     g_assert_cmpuint(t->source.counters.normal_pages, ==, 0);
     /* A slice with room for ten pages gets ten. */
     t->rate_exceeded = false;
     t->rate_once_bytes = 10 * PAGE + 1;
-    g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
-    g_assert_false(finished);
+    g_assert_true(ram_save_iterate(f, &t->vm, NULL));
+    g_assert_cmpuint(t->source.counters.remaining_pages, >, 0);
     g_assert_cmpuint(t->source.counters.normal_pages, ==, 10);
     g_assert_true(ram_save_pending(&t->vm, false, &pending, NULL));
     g_assert_cmpuint(pending.precopy_bytes, ==, (4096 - 10) * PAGE);
     t->rate_exceeded = false;
     t->rate_once_bytes = 4 * MiB;
-    g_assert_true(ram_save_iterate(f, &t->vm, &finished, NULL));
+    g_assert_true(ram_save_iterate(f, &t->vm, NULL));
     g_assert_cmpuint(t->source.counters.normal_pages, ==, 522);
     test_vm_store(a, 0, 2);
     pending.precopy_bytes = 0;
@@ -159,6 +155,62 @@ static void test_limits(void)
     test_vm_free(t);
 }
 
+/* Whenever the BQL is lent someone writes, @turns times at most. */
+typedef struct Writer {
+    RAMBlock *block;
+    unsigned turns;
+    unsigned done;
+} Writer;
+
+static void write_again(void *opaque)
+{
+    Writer *w = opaque;
+
+    if (w->done < w->turns) {
+        w->done++;
+        test_vm_store(w->block, 0, (uint8_t)w->done);
+    }
+}
+
+static void nothing(void *opaque)
+{
+}
+
+static bool complete_with_writer(unsigned turns, Writer *w, Error **errp)
+{
+    TestVM *t = test_vm_new();
+    QEMUFile *f = test_output_new();
+    bool ok;
+
+    *w = (Writer) { test_vm_add_block(t, "a", PAGE), turns, 0 };
+    setup(t, f);
+    g_assert_true(qemu_fflush(f, NULL));
+    qemu_file_set_wait_hooks(f, write_again, nothing, w);
+    bql_lock(&t->vm);
+    ok = ram_save_complete(f, &t->vm, errp);
+    /* From the last look on the BQL stays. */
+    g_assert_cmpint(t->source.bql_loan.refused, ==, ok);
+    ram_save_cleanup(&t->vm);
+    bql_unlock(&t->vm);
+    qemu_file_set_wait_hooks(f, NULL, NULL, NULL);
+    qemu_fclose(f, NULL);
+    test_vm_free(t);
+    return ok;
+}
+
+static void test_complete_turns(void)
+{
+    Error *err = NULL;
+    Writer w;
+
+    g_assert_true(complete_with_writer(99, &w, &err));
+    g_assert_null(err);
+    g_assert_cmpuint(w.done, ==, 99);
+    g_assert_false(complete_with_writer(UINT_MAX, &w, &err));
+    test_assert_error(err, "memory keeps being written to");
+    g_assert_cmpuint(w.done, ==, 100);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,5 +218,6 @@ int main(int argc, char **argv)
     g_test_add_func("/ram-save/no-detection", test_no_detection);
     g_test_add_func("/ram-save/unpopulated", test_unpopulated);
     g_test_add_func("/ram-save/limits", test_limits);
+    g_test_add_func("/ram-save/complete-turns", test_complete_turns);
     return g_test_run();
 }

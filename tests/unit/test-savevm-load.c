@@ -12,6 +12,7 @@
     "03 \"ram\" 0000000000004000 0000000000000010 7e 00000001"
 #define TIMER_HEAD "04 00000000 05 \"timer\" 00000000 00000002"
 #define TIMER_BODY "0000000000000009 0000000000000000 0000000000000008"
+#define TIMER TIMER_HEAD TIMER_BODY "7e 00000000"
 #define ZEROS66                                                                \
     "00000000000000000000000000000000000000000000000000000000000000000000"     \
     "0000000000000000000000000000000000000000000000000000000000000000"
@@ -52,20 +53,22 @@ static void check_loads(TestVM *t, const char *text)
 static void test_good(void)
 {
     static const char *const streams[] = {
-        BEGIN "00",
-        BEGIN "00 06 00000002 \"{}\"",
-        BEGIN "00 06 00000009 \"{}\"", /* ends early: all the rest is there */
-        BEGIN "00 55",
-        BEGIN RAM_START "00",
-        BEGIN "08 000b 0000 00",
-        BEGIN "08 0001 0000 08 0001 0000 08 0002 0004 00000001 00",
+        BEGIN TIMER "00",
+        BEGIN TIMER "00 06 00000002 \"{}\"",
+        /* ends early: all the rest is there */
+        BEGIN TIMER "00 06 00000009 \"{}\"",
+        BEGIN TIMER "00 55",
+        BEGIN RAM_START TIMER "00",
+        BEGIN "08 000b 0000" TIMER "00",
+        BEGIN "08 0001 0000 08 0001 0000 08 0002 0004 00000001" TIMER "00",
         BEGIN TIMER_HEAD TIMER_BODY "7e 00000000"
             TIMER_HEAD TIMER_BODY "7e 00000000 00",
         BEGIN "04 00000005 05 \"timer\" 00000000 00000001"
             "0000000000000009 0000000000000000 7e 00000005 00",
         BEGIN "05 1a \"configuration/capabilities\" 00000001 00000001"
-            "06 \"events\" 00",
-        BEGIN "05 1e \"configuration/target-page-bits\" 00000001 0000000c 00",
+            "06 \"events\"" TIMER "00",
+        BEGIN "05 1e \"configuration/target-page-bits\" 00000001 0000000c"
+            TIMER "00",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
@@ -82,7 +85,7 @@ static void test_return_path(void)
     TestVM *t = vm_none();
 
     check_loads(t, BEGIN "08 0001 0000 08 0001 0000"
-                "08 0002 0004 00000011 00");
+                "08 0002 0004 00000011" TIMER "00");
     g_assert_cmpuint(t->return_path_opens, ==, 1);
     g_assert_cmpuint(t->pong, ==, 0x11);
     loadvm_cleanup(&t->incoming);
@@ -183,7 +186,10 @@ static const struct {
     { BEGIN "08 000a 0004", "RECV_BITMAP is not supported" },
     { BEGIN "08 000b 0002 0000", "SWITCHOVER_START has length 2" },
     { BEGIN "08 00", "COMMAND at offset 17: input ends" },
-    { BEGIN "00 06 04000001", "VMDESCRIPTION at offset 18: 67108865" },
+    { BEGIN TIMER "00 06 04000001", ": 67108865" },
+    { BEGIN "00", "EOF at offset 17: the stream ends without a section "
+      "'timer' instance 0" },
+    { BEGIN GLOBALSTATE("\"paused\" 0000") "00", "section 'timer' instance 0" },
 };
 
 static void test_malformed(void)
@@ -203,7 +209,7 @@ static void test_malformed(void)
 static void test_uuid(void)
 {
     const char *stream = BEGIN "05 12 \"configuration/uuid\" 00000001"
-                         "0102030405060708090a0b0c0d0e0f10 00";
+                         "0102030405060708090a0b0c0d0e0f10" TIMER "00";
     TestVM *t = vm_none();
     g_autoptr(GByteArray) o = test_octets(stream);
     Error *err = NULL;
@@ -218,6 +224,45 @@ static void test_uuid(void)
         t->vm.uuid.data[i] = i + 1;
     }
     check_loads(t, stream);
+    loadvm_cleanup(&t->incoming);
+    test_vm_free(t);
+}
+
+static bool needed_never(void *opaque)
+{
+    return false;
+}
+
+static const VMStateDescription always = {
+    .name = "dev",
+    .version_id = 1,
+    .fields = (const VMStateField[]){ VMSTATE_END_OF_LIST() },
+};
+
+static const VMStateDescription sometimes = {
+    .name = "opt",
+    .version_id = 1,
+    .needed = needed_never,
+    .fields = (const VMStateField[]){ VMSTATE_END_OF_LIST() },
+};
+
+/* What this machine has and the source's has not. */
+static void test_missing(void)
+{
+    g_autoptr(GByteArray) one = test_octets(
+        BEGIN TIMER "04 00000003 03 \"dev\" 00000000 00000001 7e 00000003 00");
+    TestVM *t = vm_none();
+    Error *err = NULL;
+    int a, b;
+
+    g_assert_true(vmstate_register(&t->vm, NULL, 0, &always, &a, NULL));
+    g_assert_true(vmstate_register(&t->vm, NULL, 0, &sometimes, &b, NULL));
+    g_assert_true(load(t, one->data, one->len, NULL));
+    loadvm_cleanup(&t->incoming);
+    g_assert_true(vmstate_register(&t->vm, NULL, 1, &always, &b, NULL));
+    g_assert_false(load(t, one->data, one->len, &err));
+    g_assert_nonnull(strstr(error_get_pretty(err), "the same -smp and devices"));
+    test_assert_error(err, "without a section 'dev' instance 1");
     loadvm_cleanup(&t->incoming);
     test_vm_free(t);
 }
@@ -264,6 +309,7 @@ int main(int argc, char **argv)
     g_test_add_func("/savevm-load/state", test_state);
     g_test_add_func("/savevm-load/malformed", test_malformed);
     g_test_add_func("/savevm-load/uuid", test_uuid);
+    g_test_add_func("/savevm-load/missing", test_missing);
     g_test_add_func("/savevm-load/stock", test_stock);
     return g_test_run();
 }

@@ -41,12 +41,13 @@
 static GByteArray *save(TestVM *t)
 {
     QEMUFile *f = test_output_new();
-    bool finished = false;
+    MigrationPending pending = { .precopy_bytes = 1 };
 
     g_assert_true(savevm_send_header(&t->source, f, NULL));
     g_assert_true(savevm_setup(&t->source, f, NULL));
-    while (!finished) {
-        g_assert_true(savevm_iterate(&t->source, f, &finished, NULL));
+    while (pending.precopy_bytes) {
+        g_assert_true(savevm_iterate(&t->source, f, NULL));
+        g_assert_true(savevm_pending(&t->source, false, &pending, NULL));
     }
     if (t->source.config.send_switchover_start) {
         savevm_send_switchover_start(f);
