@@ -257,8 +257,19 @@ QTest *qtest_start(const char *binary, const char *dir, const char *name,
     return qts;
 }
 
+/* An exit status may be the expected one all the same. */
+static void check_sanitizers(QTest *qts)
+{
+    g_autofree char *err = qtest_stderr(qts);
+
+    if (strstr(err, "Sanitizer:") || strstr(err, ": runtime error:")) {
+        g_error("%s: %s", qts->name, err);
+    }
+}
+
 static void qtest_free(QTest *qts)
 {
+    check_sanitizers(qts);
     close(qts->qmp.fd);
     close(qts->qtest.fd);
     g_string_free(qts->qmp.in, TRUE);

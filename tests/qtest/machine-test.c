@@ -12,7 +12,7 @@ typedef struct Run {
     QTest *qts;
 } Run;
 
-/* "@D" in @fmt: the folder; blanks between. Without -accel: @accel. */
+/* "@D" in @args: the folder; blanks between. */
 static Run run_start(const char *accel, const char *args)
 {
     Run run = { .dir = qtest_folder_new() };
@@ -40,16 +40,6 @@ static char *in_folder(const Run *run, const char *name)
     return g_build_filename(run->dir, name, NULL);
 }
 
-/* A test of each accelerator: its name is the data. */
-static bool accel_missing(const char *accel)
-{
-    if (g_str_equal(accel, "kvm") && access("/dev/kvm", R_OK | W_OK) != 0) {
-        g_test_skip("/dev/kvm is not there or not ours to use");
-        return true;
-    }
-    return false;
-}
-
 /* --- Booting ------------------------------------------------------------------ */
 
 static void wait_serial(Run *run, const char *text)
@@ -59,107 +49,90 @@ static void wait_serial(Run *run, const char *text)
     qtest_wait_file(path, text);
 }
 
-static void test_boot_sector(const void *accel)
-{
-    g_autofree char *image = guest_image("bootsect.img");
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35 -m 128 -nodefaults -serial file:@D/serial -drive if=none,id=d0,"
-        "file=%s,format=raw,readonly=on -device ide-hd,drive=d0,secs=1,"
-        "cyls=1,heads=1", image);
-    Run run;
+/* "@G" in @args: the folder with the guests' images. */
+typedef struct BootCase {
+    const char *name;
+    const char *args;
+    const char *says; /* on the serial port */
+} BootCase;
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
-    wait_serial(&run, "AB");
+static const BootCase boot_cases[] = {
+    { "boot-sector",
+      "-machine q35 -m 128 -drive if=none,id=d0,file=@G/bootsect.img,"
+      "format=raw,readonly=on -device ide-hd,drive=d0,secs=1,cyls=1,heads=1",
+      "AB" },
+    { "kernel-pvh", "-machine q35 -m 64 -kernel @G/pattern.elf",
+      "pass 2 errors 0" },
+    { "microvm-kernel",
+      "-machine microvm,acpi=off -m 64 -kernel @G/pattern.elf",
+      "pass 2 errors 0" },
+    { "microvm-bios",
+      "-machine microvm,acpi=off -m 64 -bios @G/pattern.bios",
+      "pass 2 errors 0" },
+};
+
+static Run boot(const char *accel, const char *args)
+{
+    g_autofree char *guests = guest_image(".");
+    g_auto(GStrv) parts = g_strsplit(args, "@G", -1);
+    g_autofree char *text = g_strjoinv(guests, parts);
+    g_autofree char *all = g_strconcat(text, " -nodefaults", NULL);
+
+    return run_start(accel, all);
+}
+
+static void test_boot(const char *accel, const void *data)
+{
+    const BootCase *c = data;
+    g_autofree char *args =
+        g_strconcat(c->args, " -serial file:@D/serial", NULL);
+    Run run = boot(accel, args);
+
+    wait_serial(&run, c->says);
     run_end(&run);
 }
 
-static void test_kernel_pvh(const void *accel)
+/* How often the serial port said @text so far. */
+static unsigned count_serial(Run *run, const char *text)
 {
-    g_autofree char *image = guest_image("pattern.elf");
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35 -m 64 -nodefaults -serial file:@D/serial -kernel %s",
-        image);
-    Run run;
+    g_autofree char *path = in_folder(run, "serial");
+    g_autofree char *said = NULL;
+    unsigned count = 0;
 
-    if (accel_missing(accel)) {
-        return;
+    g_assert_true(g_file_get_contents(path, &said, NULL, NULL));
+    for (const char *p = said; (p = strstr(p, text)); p += strlen(text)) {
+        count++;
     }
-    run = run_start(accel, args);
-    wait_serial(&run, "pass 2 errors 0");
-    run_end(&run);
+    return count;
 }
 
-static void test_microvm_kernel(const void *accel)
+static void test_reboot(const char *accel, const void *data)
 {
-    g_autofree char *image = guest_image("pattern.elf");
-    g_autofree char *args = g_strdup_printf(
-        "-machine microvm,acpi=off -m 64 -nodefaults -serial file:@D/serial "
-        "-kernel %s", image);
-    Run run;
+    Run run = boot(accel, "-machine microvm,acpi=off -m 64 -bios "
+                   "@G/pattern.bios -serial file:@D/serial");
+    gint64 deadline =
+        g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
-    wait_serial(&run, "pass 2 errors 0");
-    run_end(&run);
-}
-
-static void test_microvm_bios(const void *accel)
-{
-    g_autofree char *image = guest_image("pattern.bios");
-    g_autofree char *args = g_strdup_printf(
-        "-machine microvm,acpi=off -m 64 -nodefaults -serial file:@D/serial "
-        "-bios %s", image);
-    Run run;
-
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
     wait_serial(&run, "pass 2 errors 0");
     qtest_qmp_ok(run.qts, "{'execute': 'system_reset'}");
     json_object_put(qtest_wait_event(run.qts, "RESET"));
-    {
-        g_autofree char *path = in_folder(&run, "serial");
-        gint64 deadline =
-            g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
-        bool twice = false;
-
-        while (!twice) {
-            g_autofree char *text = NULL;
-            const char *first;
-
-            g_assert_cmpint(g_get_monotonic_time(), <, deadline);
-            g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-            first = strstr(text, "start");
-            twice = first && strstr(first + 1, "start");
-            g_usleep(1000);
-        }
+    while (count_serial(&run, "start") < 2) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_usleep(1000);
     }
     run_end(&run);
 }
 
 /* --- Serial ------------------------------------------------------------------- */
 
-static void test_serial_unix(const void *accel)
+static void test_serial_unix(const char *accel, const void *data)
 {
-    g_autofree char *image = guest_image("pattern.elf");
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35 -m 64 -nodefaults -S -serial unix:@D/serial,server=on,wait=off "
-        "-kernel %s", image);
-    Run run;
+    Run run = boot(accel, "-machine q35 -m 64 -S -serial unix:@D/serial,"
+                   "server=on,wait=off -kernel @G/pattern.elf");
     g_autofree char *path = NULL;
     QTestClient *client;
     g_autofree char *line = NULL;
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
     path = in_folder(&run, "serial");
     client = qtest_client_connect(path);
     /* Until it is let in, what the guest says is for nobody. */
@@ -180,18 +153,12 @@ static void test_serial_unix(const void *accel)
     run_end(&run);
 }
 
-static void test_serial_stdio(const void *accel)
+static void test_serial_stdio(const char *accel, const void *data)
 {
-    g_autofree char *image = guest_image("pattern.elf");
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35 -m 64 -nodefaults -serial stdio -kernel %s", image);
-    Run run;
+    Run run = boot(accel, "-machine q35 -m 64 -serial stdio -kernel "
+                   "@G/pattern.elf");
     g_autofree char *path = NULL;
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
     path = in_folder(&run, "machine.stderr"); /* and stdout */
     qtest_wait_file(path, "ready");
     run_end(&run);
@@ -223,76 +190,65 @@ static Run run_code(const char *accel, const void *code, size_t len,
     return run;
 }
 
-static void test_debug_exit(const void *accel)
+static void test_debug_exit(const char *accel, const void *data)
 {
     /* mov dx, 0xf4; mov al, 0x15; out dx, al; hlt */
     static const uint8_t code[] = { 0xba, 0xf4, 0x00, 0xb0, 0x15, 0xee,
                                     0xf4, 0xeb, 0xfd };
-    Run run;
+    Run run = run_code(accel, code, sizeof(code),
+                       "-device isa-debug-exit,iobase=0xf4,iosize=0x04");
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_code(accel, code, sizeof(code),
-                   "-device isa-debug-exit,iobase=0xf4,iosize=0x04");
     qtest_wait_exit(run.qts, 0x15 << 1 | 1);
     run.qts = NULL;
     run_end(&run);
 }
 
-/* mov al, 3; out 0x92, al; hlt */
-static const uint8_t code_port92[] = { 0xb0, 0x03, 0xe6, 0x92, 0xf4, 0xeb,
-                                       0xfd };
-/* mov al, 0xfe; out 0x64, al; hlt */
-static const uint8_t code_i8042[] = { 0xb0, 0xfe, 0xe6, 0x64, 0xf4, 0xeb,
-                                      0xfd };
+typedef struct ResetCase {
+    const char *name;
+    uint8_t code[7];
+} ResetCase;
 
-static void check_reset(const char *accel, const uint8_t *code, size_t len)
+static const ResetCase reset_cases[] = {
+    /* mov al, 3; out 0x92, al; hlt for ever */
+    { "port92", { 0xb0, 0x03, 0xe6, 0x92, 0xf4, 0xeb, 0xfd } },
+    /* mov al, 0xfe; out 0x64, al; hlt for ever */
+    { "i8042", { 0xb0, 0xfe, 0xe6, 0x64, 0xf4, 0xeb, 0xfd } },
+};
+
+/* The next event of this name tells of a reset by the guest. */
+static void wait_guest_reset(Run *run, const char *name)
 {
-    Run run;
-    json_object *event, *data;
+    json_object *event = qtest_wait_event(run->qts, name);
+    json_object *data = json_object_object_get(event, "data");
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_code(accel, code, len, "-no-user-config");
-    event = qtest_wait_event(run.qts, "RESET");
-    data = json_object_object_get(event, "data");
     g_assert_true(json_object_get_boolean(
         json_object_object_get(data, "guest")));
     g_assert_cmpstr(json_object_get_string(
                         json_object_object_get(data, "reason")), ==,
                     "guest-reset");
     json_object_put(event);
+}
+
+static void test_reset(const char *accel, const void *data)
+{
+    const ResetCase *c = data;
+    Run run = run_code(accel, c->code, sizeof(c->code), "-no-user-config");
+
+    wait_guest_reset(&run, "RESET");
     /* It starts from the beginning, so it comes here again. */
-    json_object_put(qtest_wait_event(run.qts, "RESET"));
+    wait_guest_reset(&run, "RESET");
     run_end(&run);
 
-    run = run_code(accel, code, len, "-no-reboot");
-    event = qtest_wait_event(run.qts, "SHUTDOWN");
-    data = json_object_object_get(event, "data");
-    g_assert_cmpstr(json_object_get_string(
-                        json_object_object_get(data, "reason")), ==,
-                    "guest-reset");
-    json_object_put(event);
+    run = run_code(accel, c->code, sizeof(c->code), "-no-reboot");
+    wait_guest_reset(&run, "SHUTDOWN");
     qtest_wait_exit(run.qts, 0);
     run.qts = NULL;
     run_end(&run);
 }
 
-static void test_port92(const void *accel)
-{
-    check_reset(accel, code_port92, sizeof(code_port92));
-}
-
-static void test_i8042(const void *accel)
-{
-    check_reset(accel, code_i8042, sizeof(code_i8042));
-}
-
 /* --- Looking at memory ---------------------------------------------------------- */
 
-static void test_memory(const void *accel)
+static void test_memory(const char *accel, const void *data)
 {
     /* mov word [0x5000], 0xbeef; hlt for ever */
     static const uint8_t code[] = { 0xc7, 0x06, 0x00, 0x50, 0xef, 0xbe,
@@ -300,27 +256,26 @@ static void test_memory(const void *accel)
     static const char *const commands[] = { "pmemsave", "memsave" };
     g_autofree char *path = NULL;
     g_autofree char *text = NULL;
-    Run run;
+    Run run = run_code(accel, code, sizeof(code), "-no-user-config");
+    gint64 deadline =
+        g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_code(accel, code, sizeof(code), "-no-user-config");
     path = in_folder(&run, "memory");
     while ((qtest_readl(run.qts, 0x5000) & 0xffff) != 0xbeef) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
         g_usleep(1000);
     }
     qtest_writel(run.qts, 0x5004, 0x01020304);
     qtest_qmp_ok(run.qts, "{'execute': 'stop'}");
     for (int i = 0; i < 2; i++) {
-        g_autofree char *data = NULL;
+        g_autofree char *saved = NULL;
         gsize len;
 
         qtest_qmp_ok(run.qts, "{'execute': '%s', 'arguments': {'val': 20480, "
                      "'size': 8, 'filename': '%s'}}", commands[i], path);
-        g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+        g_assert_true(g_file_get_contents(path, &saved, &len, NULL));
         g_assert_cmpuint(len, ==, 8);
-        g_assert_cmpint(memcmp(data, "\xef\xbe\0\0\4\3\2\1", 8), ==, 0);
+        g_assert_cmpint(memcmp(saved, "\xef\xbe\0\0\4\3\2\1", 8), ==, 0);
     }
     text = qtest_hmp(run.qts, "xp /2xw 0x5000");
     g_assert_nonnull(strstr(text, "0x0000beef"));
@@ -333,25 +288,20 @@ static void test_memory(const void *accel)
 
 /* --- Power ---------------------------------------------------------------------- */
 
-static void test_stop_cont(const void *accel)
+static void test_stop_cont(const char *accel, const void *data)
 {
-    g_autofree char *image = guest_image("pattern.elf");
-    g_autofree char *args = g_strdup_printf(
-        "-machine q35 -m 64 -nodefaults -serial file:@D/serial -kernel %s",
-        image);
-    Run run;
-    uint32_t before;
+    Run run = boot(accel, "-machine q35 -m 64 -serial file:@D/serial -kernel "
+                   "@G/pattern.elf");
 
-    if (accel_missing(accel)) {
-        return;
-    }
-    run = run_start(accel, args);
     wait_serial(&run, "ready");
     for (int i = 0; i < 20; i++) {
+        uint32_t before;
+
         qtest_qmp_ok(run.qts, "{'execute': 'stop'}");
         before = qtest_readl(run.qts, 512 * 4096);
-        g_usleep(5000);
-        g_assert_cmphex(qtest_readl(run.qts, 512 * 4096), ==, before);
+        for (int reads = 0; reads < 50; reads++) {
+            g_assert_cmphex(qtest_readl(run.qts, 512 * 4096), ==, before);
+        }
         qtest_qmp_ok(run.qts, "{'execute': 'cont'}");
     }
     wait_serial(&run, "pass 2 errors 0");
@@ -360,15 +310,39 @@ static void test_stop_cont(const void *accel)
     run_end(&run);
 }
 
-static void add(const char *name, void (*func)(const void *accel))
+/* --- Each test under each accelerator --------------------------------------------- */
+
+typedef struct AccelTest {
+    const char *accel;
+    void (*func)(const char *accel, const void *data);
+    const void *data;
+} AccelTest;
+
+static void run_accel_test(const void *opaque)
+{
+    const AccelTest *test = opaque;
+
+    if (g_str_equal(test->accel, "kvm") &&
+        access("/dev/kvm", R_OK | W_OK) != 0) {
+        g_test_skip("/dev/kvm is not there or not ours to use");
+        return;
+    }
+    test->func(test->accel, test->data);
+}
+
+static void add(const char *name,
+                void (*func)(const char *accel, const void *data),
+                const void *data)
 {
     static const char *const accels[] = { "kvm", "tcg" };
 
     for (int i = 0; i < 2; i++) {
         g_autofree char *path =
             g_strdup_printf("/machine/%s/%s", accels[i], name);
+        AccelTest *test = g_new(AccelTest, 1);
 
-        g_test_add_data_func(path, accels[i], func);
+        *test = (AccelTest) { accels[i], func, data };
+        g_test_add_data_func_full(path, test, run_accel_test, g_free);
     }
 }
 
@@ -376,16 +350,17 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
-    add("boot-sector", test_boot_sector);
-    add("kernel-pvh", test_kernel_pvh);
-    add("microvm-kernel", test_microvm_kernel);
-    add("microvm-bios", test_microvm_bios);
-    add("serial-unix", test_serial_unix);
-    add("serial-stdio", test_serial_stdio);
-    add("debug-exit", test_debug_exit);
-    add("port92", test_port92);
-    add("i8042", test_i8042);
-    add("memory", test_memory);
-    add("stop-cont", test_stop_cont);
+    for (size_t i = 0; i < ARRAY_SIZE(boot_cases); i++) {
+        add(boot_cases[i].name, test_boot, &boot_cases[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(reset_cases); i++) {
+        add(reset_cases[i].name, test_reset, &reset_cases[i]);
+    }
+    add("reboot", test_reboot, NULL);
+    add("serial-unix", test_serial_unix, NULL);
+    add("serial-stdio", test_serial_stdio, NULL);
+    add("debug-exit", test_debug_exit, NULL);
+    add("memory", test_memory, NULL);
+    add("stop-cont", test_stop_cont, NULL);
     return g_test_run();
 }

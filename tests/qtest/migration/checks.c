@@ -125,8 +125,7 @@ void migrate_assert_run_state(QTest *qts, const char *state)
 /* Stock tells of the end of a migration before it has left this state. */
 static void wait_left_finish_migrate(QTest *qts)
 {
-    gint64 deadline =
-        g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
+    gint64 deadline = g_get_monotonic_time() + SECONDS(QTEST_TIMEOUT_S);
 
     while (g_get_monotonic_time() < deadline) {
         g_autofree char *now = migrate_run_state(qts);
@@ -212,8 +211,7 @@ void migrate_assert_same_memory(MigrateTest *t)
 
 /* --- After a migration --------------------------------------------------------- */
 
-/* Aborts unless @events has these names in this order. */
-static void assert_events(QTest *qts, const char *names)
+void migrate_assert_events(QTest *qts, const char *names)
 {
     g_autofree char *history = qtest_event_history(qts);
     g_auto(GStrv) wanted = g_strsplit(names, " ", -1);
@@ -268,12 +266,12 @@ static void assert_source_events(MigrateTest *t)
     bool ran = !t->c->paused && !(t->c->src_args &&
                                   strstr(t->c->src_args, "-S"));
 
-    assert_events(t->src,
-                  ran ? "MIGRATION:setup MIGRATION:active STOP "
-                        "MIGRATION:device MIGRATION:completed"
-                      : "MIGRATION:setup MIGRATION:active MIGRATION:device "
-                        "MIGRATION:completed");
-    assert_events(t->src, "MIGRATION_PASS MIGRATION_PASS");
+    migrate_assert_events(t->src,
+                          ran ? "MIGRATION:setup MIGRATION:active STOP "
+                                "MIGRATION:device MIGRATION:completed"
+                              : "MIGRATION:setup MIGRATION:active "
+                                "MIGRATION:device MIGRATION:completed");
+    migrate_assert_events(t->src, "MIGRATION_PASS MIGRATION_PASS");
 }
 
 void migrate_assert_moved(MigrateTest *t)
@@ -289,7 +287,7 @@ void migrate_assert_moved(MigrateTest *t)
     migrate_assert_run_state(t->src, "postmigrate");
     /* Reading a file may be over before events are switched on. */
     if (!t->c->stored || !t->c->direct) {
-        assert_events(t->dst, "MIGRATION:active MIGRATION:completed");
+        migrate_assert_events(t->dst, "MIGRATION:active MIGRATION:completed");
     }
     if (t->c->src_args && strstr(t->c->src_args, "-S")) {
         return;

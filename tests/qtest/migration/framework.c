@@ -2,6 +2,7 @@
 /* Steps of a migration test, and the one runner that goes through them. */
 #include "qemu/osdep.h"
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include "migration/framework.h"
 
 #define MARK_VALUE 0xfeed1234u
@@ -62,28 +63,34 @@ static void add_words(const MigrateTest *t, GPtrArray *args, const char *text)
     }
 }
 
-static void add_ram(const MigrateTest *t, const char *name, GPtrArray *args)
+static void add_ram(const MigrateTest *t, bool source, GPtrArray *args)
 {
-    const char *backend = t->c->backend ? t->c->backend : "ram";
+    const char *backend = !source && t->c->dst_backend ? t->c->dst_backend
+                          : t->c->backend              ? t->c->backend
+                                                       : "ram";
+    bool huge = g_str_equal(backend, "hugetlb");
+    uint64_t bytes = !source && t->c->dst_ram_bytes ? t->c->dst_ram_bytes
+                                                    : t->guest->ram_bytes;
     g_autofree char *path = NULL;
 
     if (g_str_equal(backend, "file")) {
-        path = g_strdup_printf(",mem-path=%s/%s.ram", t->dir, name);
+        path = g_strdup_printf(",mem-path=%s/%s.ram", t->dir,
+                               source ? "source" : "target");
     }
     g_ptr_array_add(args, g_strdup("-object"));
     g_ptr_array_add(args, g_strdup_printf(
                               "memory-backend-%s,id=mig.mem,size=%" PRIu64
-                              "M,share=%s%s", backend,
-                              (uint64_t)(t->guest->ram_bytes / MiB),
+                              "M,share=%s%s", huge ? "memfd" : backend,
+                              (uint64_t)(bytes / MiB),
                               t->c->backend ? "on" : "off",
-                              path ? path : ""));
+                              huge ? ",hugetlb=on,hugetlbsize=2M"
+                              : path ? path : ""));
     g_ptr_array_add(args, g_strdup("-machine"));
     g_ptr_array_add(args, g_strdup("memory-backend=mig.mem"));
-    if (!strstr(t->guest->name, "q35")) {
+    if (!strstr(t->guest->name, "q35") || bytes != t->guest->ram_bytes) {
         g_ptr_array_add(args, g_strdup("-m"));
-        g_ptr_array_add(args, g_strdup_printf(
-                                  "%" PRIu64 "M",
-                                  (uint64_t)(t->guest->ram_bytes / MiB)));
+        g_ptr_array_add(args, g_strdup_printf("%" PRIu64 "M",
+                                              (uint64_t)(bytes / MiB)));
     }
 }
 
@@ -95,7 +102,7 @@ static QTest *start_side(MigrateTest *t, bool source)
     QTest *qts;
 
     t->guest->add_args(t->guest, t->dir, args);
-    add_ram(t, name, args);
+    add_ram(t, source, args);
     add_words(t, args, "-nodefaults -serial");
     g_ptr_array_add(args, g_strdup_printf(
                               "file:%s",
@@ -198,18 +205,16 @@ char *migrate_channels_of(const char *uri)
     return g_strdup_printf("[{'channel-type': 'main', 'addr': %s}]", address);
 }
 
+/* @more: further arguments. */
 static void run_migrate(MigrateTest *t, QTest *qts, const char *command,
-                        const char *uri)
+                        const char *uri, const char *more)
 {
-    if (t->c->channels) {
-        g_autofree char *channels = migrate_channels_of(uri);
+    g_autofree char *where =
+        t->c->channels ? migrate_channels_of(uri)
+                       : g_strdup_printf("'%s'", uri);
 
-        qtest_qmp_ok(qts, "{'execute': '%s', 'arguments': "
-                     "{'channels': %s}}", command, channels);
-    } else {
-        qtest_qmp_ok(qts, "{'execute': '%s', 'arguments': {'uri': '%s'}}",
-                     command, uri);
-    }
+    qtest_qmp_ok(qts, "{'execute': '%s', 'arguments': {'%s': %s%s}}", command,
+                 t->c->channels ? "channels" : "uri", where, more);
 }
 
 static void pass_socket_pair(MigrateTest *t)
@@ -240,7 +245,11 @@ void migrate_listen(MigrateTest *t)
     if (g_str_has_prefix(uri, "fd:")) {
         pass_socket_pair(t);
     }
-    run_migrate(t, t->dst, "migrate-incoming", uri);
+    if (g_str_has_prefix(uri, "unix:")) {
+        unlink(uri + strlen("unix:"));
+    }
+    run_migrate(t, t->dst, "migrate-incoming", uri,
+                t->c->stays ? ", 'exit-on-error': false" : "");
 }
 
 char *migrate_source_uri(MigrateTest *t)
@@ -272,7 +281,7 @@ void migrate_begin(MigrateTest *t)
 {
     g_autofree char *uri = migrate_source_uri(t);
 
-    run_migrate(t, t->src, "migrate", uri);
+    run_migrate(t, t->src, "migrate", uri, "");
 }
 
 /* --- How fast ------------------------------------------------------------- */
@@ -315,8 +324,11 @@ void migrate_rounds(MigrateTest *t)
     if (t->src_is_ours) {
         migrate_wait_number(t->src, "ram.dirty-sync-count", 3);
     } else {
+        gint64 deadline =
+            g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
+
         /* Stock QEMU may end at once after a moment without a bandwidth. */
-        for (;;) {
+        while (g_get_monotonic_time() < deadline) {
             g_autofree char *status = migrate_status(t->src);
 
             if (!g_str_equal(status, "active") ||
@@ -327,6 +339,54 @@ void migrate_rounds(MigrateTest *t)
         }
     }
     migrate_go_fast(t);
+}
+
+/* --- Several steps at once ------------------------------------------------ */
+
+MigrateTest *migrate_open(const MigrateCase *c)
+{
+    MigrateTest *t = migrate_test_new(c);
+
+    migrate_start_source(t);
+    migrate_start_destination(t);
+    migrate_listen(t);
+    return t;
+}
+
+void migrate_get_midway(MigrateTest *t)
+{
+    migrate_go_slowly(t);
+    migrate_begin(t);
+    migrate_wait_number(t->src, "ram.transferred", 1000000);
+}
+
+void migrate_complete(MigrateTest *t)
+{
+    migrate_go_fast(t);
+    migrate_wait_status(t->src, "completed");
+    migrate_assert_moved(t);
+}
+
+void migrate_move(MigrateTest *t)
+{
+    migrate_go_fast(t);
+    migrate_begin(t);
+    migrate_complete(t);
+}
+
+void migrate_again(MigrateTest *t)
+{
+    g_assert_null(t->dst);
+    migrate_start_destination(t);
+    migrate_listen(t);
+    migrate_move(t);
+}
+
+void migrate_make_pipe(MigrateTest *t)
+{
+    g_autofree char *path = migrate_text(t, "@D/pipe");
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
 }
 
 /* --- The runner ----------------------------------------------------------- */
@@ -371,35 +431,76 @@ static void finish_success(MigrateTest *t)
     }
 }
 
-static void finish_failure(MigrateTest *t)
+static void check_source_failed(MigrateTest *t)
 {
     const MigrateCase *c = t->c;
+    bool failed = c->outcome == MIGRATE_FAILS;
     g_autofree char *error = NULL;
 
-    migrate_wait_status(t->src, c->outcome == MIGRATE_FAILS ? "failed"
-                                                            : "cancelled");
+    migrate_wait_status(t->src, failed ? "failed" : "cancelled");
     error = migrate_error(t->src);
-    if (c->outcome == MIGRATE_FAILS) {
+    if (failed) {
         g_assert_nonnull(error);
         if (c->error && t->src_is_ours && !strstr(error, c->error)) {
             g_error("error-desc is \"%s\", should have \"%s\"", error,
                     c->error);
         }
     }
-    migrate_end_destination(t, c->dst_end);
-    if (c->dst_says && t->dst_is_ours) {
+    migrate_assert_events(t->src,
+                          failed ? "MIGRATION:setup MIGRATION:failed"
+                                 : "MIGRATION:setup MIGRATION:cancelling "
+                                   "MIGRATION:cancelled");
+}
+
+static void check_destination_says(MigrateTest *t)
+{
+    const char *text = t->c->dst_says;
+
+    if (!text || !t->dst_is_ours) {
+        return;
+    }
+    if (t->c->stays) {
+        g_autofree char *error = migrate_error(t->dst);
+
+        if (!error || !strstr(error, text)) {
+            g_error("the destination's error-desc is \"%s\", should have "
+                    "\"%s\"", error ? error : "none", text);
+        }
+    } else {
         g_autofree char *path = migrate_text(t, "@D/target.stderr");
 
-        qtest_wait_file(path, c->dst_says);
+        qtest_wait_file(path, text);
     }
-    migrate_assert_stayed(t);
+}
+
+static void finish_failure(MigrateTest *t)
+{
+    bool gone = t->c->outcome == MIGRATE_SOURCE_GONE;
+
+    if (gone) {
+        g_assert_null(t->src);
+    } else {
+        check_source_failed(t);
+    }
+    migrate_end_destination(t, t->c->stays ? MIGRATE_DST_FAILED
+                                           : t->c->dst_end);
+    check_destination_says(t);
+    if (!gone) {
+        migrate_assert_stayed(t);
+    }
 }
 
 void migrate_run_case(const void *data)
 {
     const MigrateCase *c = data;
     MigrateTest *t = migrate_test_new(c);
+    g_autofree char *missing = c->missing ? c->missing(t) : NULL;
 
+    if (missing) {
+        g_test_skip(missing);
+        migrate_test_free(t);
+        return;
+    }
     if (c->prepare) {
         c->prepare(t);
     }
@@ -434,13 +535,21 @@ static char *test_path(const char *group, const char *name)
     return path;
 }
 
-void migrate_add_cases(const char *group, const MigrateCase *cases, size_t n)
+void migrate_add_table(const char *group, const void *cases, size_t n,
+                       size_t case_bytes, void (*run)(const void *data))
 {
     for (size_t i = 0; i < n; i++) {
-        g_autofree char *path = test_path(group, cases[i].name);
+        const void *item = (const char *)cases + i * case_bytes;
+        /* Every kind of case starts with its name. */
+        g_autofree char *path = test_path(group, *(const char *const *)item);
 
-        g_test_add_data_func(path, &cases[i], migrate_run_case);
+        g_test_add_data_func(path, item, run);
     }
+}
+
+void migrate_add_cases(const char *group, const MigrateCase *cases, size_t n)
+{
+    migrate_add_table(group, cases, n, sizeof(cases[0]), migrate_run_case);
 }
 
 void migrate_add_func(const char *name, void (*func)(void))

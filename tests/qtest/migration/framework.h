@@ -21,6 +21,8 @@ typedef enum MigrateOutcome {
     /* The source says failed and its guest runs on. */
     MIGRATE_FAILS,
     MIGRATE_CANCELLED,
+    /* The case has ended the source; nobody runs the guest. */
+    MIGRATE_SOURCE_GONE,
 } MigrateOutcome;
 
 /* What becomes of the destination when the migration fails. */
@@ -43,20 +45,27 @@ typedef struct MigrateCase {
     bool channels; /* speak of both as `channels` */
     bool direct;   /* -incoming URI, not defer and migrate-incoming */
     bool stored;   /* the destination starts when the source is done */
-    const char *backend;             /* of RAM: "ram", "file", "memfd" */
+    bool stays;    /* a failed destination does not exit */
+    const char *backend;             /* of RAM: "ram", "file", "memfd", or
+                                      * "hugetlb": huge pages of 2 MiB */
+    const char *dst_backend;         /* unless the same */
+    uint64_t dst_ram_bytes;          /* unless the same */
     const char *src_args, *dst_args; /* more options, with blanks between */
     const char *caps;                /* capabilities of both sides */
     const char *src_params;          /* members of migrate-set-parameters */
     bool paused;                     /* the guest is stopped at the source */
     bool dst_stopped;                /* -S */
     bool quick;                      /* no need for several rounds */
+    /* Why the case cannot be run here; NULL: it can. g_free(). */
+    char *(*missing)(const MigrateTest *t);
     void (*prepare)(MigrateTest *t); /* nothing was started */
     void (*start)(MigrateTest *t);   /* both are there, nothing has begun */
     void (*during)(MigrateTest *t);  /* active, and does not converge */
     void (*end)(MigrateTest *t);     /* all was checked */
     MigrateOutcome outcome;
     const char *error;               /* in our source's error-desc */
-    const char *dst_says;            /* on our destination's stderr */
+    const char *dst_says;            /* our destination, on its stderr or,
+                                      * where it stays, in its error-desc */
     MigrateDstEnd dst_end;
 } MigrateCase;
 
@@ -75,6 +84,9 @@ void migrate_run_case(const void *data);
 /* Registers @cases as "/migration/GROUP-AND-NAME"; but for the first, slashes
  * become dashes. */
 void migrate_add_cases(const char *group, const MigrateCase *cases, size_t n);
+/* The same for cases of another kind, whose first member is their name. */
+void migrate_add_table(const char *group, const void *cases, size_t n,
+                       size_t case_bytes, void (*run)(const void *data));
 void migrate_add_func(const char *name, void (*func)(void));
 
 /* --- Steps ---------------------------------------------------------------- */
@@ -92,7 +104,8 @@ void migrate_start_destination(MigrateTest *t);
 /* @text with the folder in it; g_free(). */
 char *migrate_text(const MigrateTest *t, const char *text);
 
-/* migrate-incoming, as the case says; no-op for a direct one. */
+/* migrate-incoming, as the case says, also where another listened before;
+ * no-op for a direct one. */
 void migrate_listen(MigrateTest *t);
 /* Where the source should go to: asks the destination. g_free(). */
 char *migrate_source_uri(MigrateTest *t);
@@ -108,6 +121,21 @@ void migrate_go_slowly(MigrateTest *t);
 void migrate_go_fast(MigrateTest *t);
 /* Several rounds with the guest at work in between, then fast. */
 void migrate_rounds(MigrateTest *t);
+
+/* --- Several steps at once ------------------------------------------------- */
+
+/* A test whose source and listening destination are there. */
+MigrateTest *migrate_open(const MigrateCase *c);
+/* Begins slowly, and returns when memory is on its way. */
+void migrate_get_midway(MigrateTest *t);
+/* Lets one that is under way end, and checks all that holds then. */
+void migrate_complete(MigrateTest *t);
+/* Begins and completes. */
+void migrate_move(MigrateTest *t);
+/* After one that was no success: a whole new one to a new destination. */
+void migrate_again(MigrateTest *t);
+/* A kind of FIFO that both sides' commands open: @D/pipe. */
+void migrate_make_pipe(MigrateTest *t);
 
 /* --- Looking --------------------------------------------------------------- */
 
@@ -125,6 +153,10 @@ void migrate_wait_number(QTest *qts, const char *path, int64_t least);
 /* query-status. g_free(). */
 char *migrate_run_state(QTest *qts);
 void migrate_assert_run_state(QTest *qts, const char *state);
+
+/* Aborts unless these events, as qtest_event_history() has them, came in this
+ * order, with others between. */
+void migrate_assert_events(QTest *qts, const char *names);
 
 /* The guest runs, changes memory and has found no error so far. */
 void migrate_assert_guest_works(MigrateTest *t, QTest *qts);

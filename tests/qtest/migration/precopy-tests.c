@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Precopy over every live transport, with the guest running or not. */
 #include "qemu/osdep.h"
-#include <sys/stat.h>
 #include "migration/framework.h"
 #include "migration/groups.h"
-
-static void make_pipe(MigrateTest *t)
-{
-    g_autofree char *path = migrate_text(t, "@D/pipe");
-
-    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
-}
 
 /* --- Figures ----------------------------------------------------------------- */
 
@@ -85,6 +77,52 @@ static void during_monitor(MigrateTest *t)
     }
 }
 
+/* --- Huge pages --------------------------------------------------------------- */
+
+#define HUGE_POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+/* Both sides at once, whether or not both use them. */
+static char *missing_huge_pages(const MigrateTest *t)
+{
+    int64_t wanted = 2 * (int64_t)(t->guest->ram_bytes / (2 * MiB));
+    g_autofree char *text = NULL;
+    int64_t free_pages = 0;
+
+    if (g_file_get_contents(HUGE_POOL "free_hugepages", &text, NULL, NULL)) {
+        free_pages = g_ascii_strtoll(text, NULL, 10);
+    }
+    return free_pages >= wanted
+               ? NULL
+               : g_strdup_printf("needs %" PRId64 " free huge pages of 2 MiB, "
+                                 "has %" PRId64 " (see " HUGE_POOL
+                                 "nr_hugepages)", wanted, free_pages);
+}
+
+/* Its RAM is made of huge pages, and some are in use. */
+static void assert_huge(QTest *qts)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/smaps", qtest_pid(qts));
+    g_autofree char *text = NULL;
+    const char *p;
+    int64_t kib = 0;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    for (p = text; (p = strstr(p, "_Hugetlb:")); p += 9) {
+        kib += g_ascii_strtoll(p + 9, NULL, 10);
+    }
+    g_assert_cmpint(kib, >=, 2048);
+}
+
+static void start_huge_source(MigrateTest *t)
+{
+    assert_huge(t->src);
+}
+
+static void end_huge_destination(MigrateTest *t)
+{
+    assert_huge(t->dst);
+}
+
 /* --- The guest's state --------------------------------------------------------- */
 
 static void end_reset(MigrateTest *t)
@@ -139,13 +177,13 @@ static const MigrateCase cases[] = {
     { .name = "fd/channels", .listen = "fd:fd-mig", .channels = true,
       .quick = true },
     { .name = "exec/live", .listen = "exec:cat @D/pipe",
-      .connect = "exec:cat > @D/pipe", .prepare = make_pipe },
+      .connect = "exec:cat > @D/pipe", .prepare = migrate_make_pipe },
     { .name = "exec/channels", .listen = "exec:cat @D/pipe",
       .connect = "exec:cat > @D/pipe", .channels = true, .quick = true,
-      .prepare = make_pipe },
+      .prepare = migrate_make_pipe },
     { .name = "exec/paused", .listen = "exec:cat @D/pipe",
       .connect = "exec:cat > @D/pipe", .paused = true,
-      .prepare = make_pipe },
+      .prepare = migrate_make_pipe },
     { .name = "more/query", .listen = "unix:@D/mig", .during = during_query },
     { .name = "more/bandwidth", .listen = "unix:@D/mig",
       .during = during_bandwidth, .quick = true },
@@ -162,6 +200,18 @@ static const MigrateCase cases[] = {
       .backend = "memfd" },
     { .name = "ram/backend/shared", .listen = "unix:@D/mig",
       .backend = "ram" },
+    { .name = "ram/hugetlb/both", .listen = "unix:@D/mig",
+      .backend = "hugetlb", .missing = missing_huge_pages,
+      .start = start_huge_source, .end = end_huge_destination },
+    { .name = "ram/hugetlb/to-small", .listen = "unix:@D/mig",
+      .backend = "hugetlb", .dst_backend = "memfd", .quick = true,
+      .missing = missing_huge_pages, .start = start_huge_source },
+    { .name = "ram/hugetlb/from-small", .listen = "tcp:127.0.0.1:0",
+      .backend = "memfd", .dst_backend = "hugetlb", .quick = true,
+      .missing = missing_huge_pages, .end = end_huge_destination },
+    { .name = "ram/hugetlb/paused", .listen = "unix:@D/mig",
+      .backend = "hugetlb", .paused = true, .missing = missing_huge_pages,
+      .start = start_huge_source, .end = end_huge_destination },
     { .name = "more/destination-stopped", .listen = "unix:@D/mig",
       .dst_stopped = true },
     { .name = "more/reset-after", .listen = "unix:@D/mig", .quick = true,

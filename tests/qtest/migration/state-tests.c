@@ -16,10 +16,7 @@ static void test_prelaunch(void)
     migrate_start_destination(t);
     migrate_assert_run_state(t->dst, "inmigrate");
     migrate_listen(t);
-    migrate_go_fast(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "completed");
-    migrate_assert_moved(t);
+    migrate_move(t);
     migrate_assert_run_state(t->dst, "prelaunch");
     qtest_qmp_ok(t->dst, "{'execute': 'cont'}");
     t->guest->wait_alive(t->dst, t->dst_serial);
@@ -30,16 +27,10 @@ static void test_prelaunch(void)
 /* stop and cont in the middle: the guest ends as it was last. */
 static void test_stop_during(void)
 {
-    MigrateCase c = { .name = "x", .listen = "unix:@D/mig", .quick = true,
-                      .paused = false };
-    MigrateTest *t = migrate_test_new(&c);
+    MigrateCase c = { .name = "x", .listen = "unix:@D/mig", .quick = true };
+    MigrateTest *t = migrate_open(&c);
 
-    migrate_start_source(t);
-    migrate_start_destination(t);
-    migrate_listen(t);
-    migrate_go_slowly(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "active");
+    migrate_get_midway(t);
     qtest_qmp_ok(t->src, "{'execute': 'stop'}");
     migrate_assert_run_state(t->src, "paused");
     qtest_qmp_ok(t->src, "{'execute': 'cont'}");
@@ -60,14 +51,9 @@ static void test_stop_during(void)
 static void test_busy(void)
 {
     MigrateCase c = { .name = "x", .listen = "unix:@D/mig" };
-    MigrateTest *t = migrate_test_new(&c);
+    MigrateTest *t = migrate_open(&c);
 
-    migrate_start_source(t);
-    migrate_start_destination(t);
-    migrate_listen(t);
-    migrate_go_slowly(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "active");
+    migrate_get_midway(t);
     g_free(qtest_qmp_error(t->src, "{'execute': 'migrate', 'arguments': "
                            "{'uri': 'unix:%s/other'}}", t->dir));
     g_free(qtest_qmp_error(t->src, "{'execute': 'migrate-set-capabilities', "
@@ -84,7 +70,8 @@ static void test_busy(void)
 static void test_parameters(void)
 {
     static const char *const bad[] = {
-        "'downtime-limit': 2000001", "'downtime-limit': -1", "'max-bandwidth': 'x'",
+        "'downtime-limit': 2000001", "'downtime-limit': -1",
+        "'max-bandwidth': 'x'",
         "'zero-page-detection': 'maybe'", "'no-such-parameter': 1",
     };
     MigrateTest *t = migrate_test_new(NULL);
@@ -117,24 +104,12 @@ static void test_ping_pong(void)
     }
     migrate_start_source(t);
     for (int hop = 0; hop < 4; hop++) {
-        g_autofree char *path = migrate_text(t, "@D/mig");
-        char *serial;
-
-        unlink(path);
         unlink(t->dst_serial);
-        migrate_start_destination(t);
-        migrate_listen(t);
-        migrate_go_fast(t);
-        migrate_begin(t);
-        migrate_wait_status(t->src, "completed");
-        migrate_assert_moved(t);
+        migrate_again(t);
         qtest_quit(t->src);
-        t->src = t->dst;
-        t->dst = NULL;
+        t->src = g_steal_pointer(&t->dst);
         /* The next destination's file is always of the same name. */
-        serial = g_strdup_printf("%s/source.serial", t->dir);
-        rename(t->dst_serial, serial);
-        g_free(serial);
+        rename(t->dst_serial, t->src_serial);
     }
     migrate_test_free(t);
 }

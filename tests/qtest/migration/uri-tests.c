@@ -88,12 +88,7 @@ static void test_source(void)
     }
     migrate_assert_stayed(t);
     /* And then it works. */
-    migrate_start_destination(t);
-    migrate_listen(t);
-    migrate_go_fast(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "completed");
-    migrate_assert_moved(t);
+    migrate_again(t);
     migrate_test_free(t);
 }
 
@@ -127,10 +122,7 @@ static void test_destination(void)
         return;
     }
     migrate_listen(t);
-    migrate_go_fast(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "completed");
-    migrate_assert_moved(t);
+    migrate_move(t);
     migrate_test_free(t);
 }
 
@@ -149,10 +141,7 @@ static void test_incoming_misuse(void)
     migrate_listen(t);
     g_free(qtest_qmp_error(t->dst, "{'execute': 'migrate-incoming', "
                            "'arguments': {'uri': 'tcp:127.0.0.1:0'}}"));
-    migrate_go_fast(t);
-    migrate_begin(t);
-    migrate_wait_status(t->src, "completed");
-    migrate_assert_moved(t);
+    migrate_move(t);
     migrate_test_free(t);
 }
 
