@@ -3,76 +3,90 @@
 """Migrates a running guest between two processes and reports.
 
 The guest rewrites its memory at a known rate and checks every page before
-each write. It goes on doing so while it moves over TCP on loopback.
+each write. It goes on doing so while it moves over TCP on loopback. Nothing
+is left behind: processes, sockets and files go when the demo ends, however
+it ends.
 """
 
 import argparse
 import hashlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
 
-from lighter import guest
-from lighter.emulator import Emulator
+sys.dont_write_bytecode = True
 
-PAGE = 4096
+from lighter import guest  # noqa: E402
+from lighter.emulator import Emulator  # noqa: E402
+from lighter.qmp import QMPError  # noqa: E402
+from lighter.report import PAGE, Progress, Report, text  # noqa: E402
+from lighter.report_svg import svg  # noqa: E402
+
+# Between two looks at the source; rounds shorter than this go unseen.
+POLL_S = 0.002
+# Below the guest's own memory: its code, and what a PC has there.
+LOW_MIB = 4
+
+
+class Failure(Exception):
+    """The demo cannot go on; the text says why and what to do."""
+
+
+class Interrupted(Exception):
+    """A signal asked for the end."""
+
+
+def at_least(least):
+    def number(string):
+        value = int(string)
+        if value < least:
+            raise argparse.ArgumentTypeError(f'must be at least {least}')
+        return value
+    return number
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    parser.add_argument('--build-dir', default=os.path.join(root, 'build'))
-    parser.add_argument('--ram-mib', type=int, default=512)
-    parser.add_argument('--hot-mib', type=int, default=32,
-                        help='memory that the guest rewrites all the time')
-    parser.add_argument('--cold-mib', type=int, default=256,
-                        help='memory that it filled once')
-    parser.add_argument('--rate', type=int, default=20000,
-                        help='pages that it rewrites a second, 0: no limit')
-    parser.add_argument('--bandwidth-mib', type=int, default=200,
-                        help='limit of the migration, MiB a second')
-    parser.add_argument('--downtime-ms', type=int, default=100,
-                        help='limit of the downtime')
-    parser.add_argument('--accel', default='', help='kvm or tcg')
-    return parser.parse_args()
+
+    def add(name, least, default, help_text):
+        parser.add_argument(name, type=at_least(least), default=default,
+                            metavar='N', help=f'{help_text} [{default}]')
+
+    parser.add_argument('--build-dir', default=os.path.join(root, 'build'),
+                        metavar='DIR', help='where it was built [build]')
+    add('--ram-mib', 8, 512, 'memory of the guest')
+    add('--hot-mib', 1, 32, 'memory that it rewrites all the time')
+    add('--cold-mib', 1, 256, 'memory that it fills once')
+    add('--rate', 0, 20000, 'pages that it rewrites a second, 0: no limit')
+    add('--bandwidth-mib', 1, 200, 'limit of the migration, MiB a second')
+    add('--downtime-ms', 1, 100, 'limit of the downtime')
+    parser.add_argument('--accel', choices=('kvm', 'tcg'),
+                        help='who runs the guest [kvm, or tcg without it]')
+    parser.add_argument('--svg', metavar='FILE',
+                        help='draw the report into FILE as well')
+    opts = parser.parse_args()
+    if LOW_MIB + opts.hot_mib + opts.cold_mib > opts.ram_mib:
+        parser.error(f'--hot-mib and --cold-mib do not fit: with --ram-mib '
+                     f'{opts.ram_mib} they may be '
+                     f'{opts.ram_mib - LOW_MIB} together')
+    if opts.svg and not os.path.isdir(os.path.dirname(opts.svg) or '.'):
+        parser.error(f'--svg {opts.svg}: there is no such folder')
+    return opts
 
 
 def emulator_args(opts, workdir, name, image):
     serial, path = guest.serial_args(workdir, name)
-    accels = [opts.accel] if opts.accel else ['kvm', 'tcg']
-    args = ['-machine', 'q35', '-m', f'{opts.ram_mib}M', '-kernel', image]
-    for accel in accels:
+    args = ['-machine', 'q35', '-m', f'{opts.ram_mib}M', '-kernel', image,
+            '-run-with', 'exit-with-parent=on']
+    for accel in [opts.accel] if opts.accel else ['kvm', 'tcg']:
         args += ['-accel', accel]
     return args + serial, path
-
-
-def mib(octets):
-    return octets / (1 << 20)
-
-
-class Progress:
-    """A line every 100 ms while the migration runs."""
-
-    def __init__(self):
-        self.next_s = 0.0
-        self.dirty_rates = []
-
-    def __call__(self, info):
-        ram = info.get('ram')
-        if not ram or time.monotonic() < self.next_s:
-            return
-        self.next_s = time.monotonic() + 0.1
-        done = 1 - ram['remaining'] / max(ram['total'], 1)
-        bar = '#' * int(done * 30)
-        if ram['dirty-pages-rate']:
-            self.dirty_rates.append(ram['dirty-pages-rate'])
-        print(f"  {info['status']:<10} [{bar:<30}] "
-              f"round {ram['dirty-sync-count']:>2}  "
-              f"sent {mib(ram['transferred']):7.1f} MiB  "
-              f"left {mib(ram['remaining']):7.1f} MiB  "
-              f"dirtied {ram['dirty-pages-rate']:>6} pages/s", flush=True)
 
 
 def cold_digest(emulator, workdir, params):
@@ -85,12 +99,6 @@ def cold_digest(emulator, workdir, params):
         digest = hashlib.sha256(data.read()).hexdigest()
     os.unlink(path)
     return digest
-
-
-def guest_downtime_ms(source, destination):
-    """Longest silence of the guest's ticks around the switchover."""
-    last = source.tick_times[-1]
-    return (destination.tick_times[0] - last) * 1000
 
 
 def tick_period_ms(console):
@@ -108,109 +116,139 @@ def rewrite_rate(console, params, since_s):
 
 
 def migrate(source, destination, opts):
+    """Moves the guest; the last query-migrate and the rounds."""
     source.set_parameters(max_bandwidth=opts.bandwidth_mib << 20,
                           downtime_limit=opts.downtime_ms)
     destination.qmp.command('migrate-incoming', uri='tcp:127.0.0.1:0')
     address = destination.qmp.command('query-migrate')['socket-address'][0]
     progress = Progress()
     uri = f"tcp:{address['host']}:{address['port']}"
-    print(f'Migrating to {uri}:')
+    print(f'Migrating to {uri}, at most {opts.bandwidth_mib} MiB/s:',
+          flush=True)
     source.qmp.command('migrate', uri=uri)
-    info = source.wait_migration(progress=progress)
+    try:
+        info = source.wait_migration(poll_s=POLL_S, progress=progress)
+    finally:
+        progress.finish()
     if info['status'] != 'completed':
-        sys.exit(f"The migration {info['status']}: "
-                 f"{info.get('error-desc', 'no reason given')}")
-    return info, progress
+        raise Failure(f"The migration {info['status']}, and the guest is "
+                      'still at the source: '
+                      f"{info.get('error-desc', 'no reason given')}")
+    return info, progress.rounds.rounds
 
 
-def report(info, progress, facts):
-    ram = info['ram']
-    rate = max(progress.dirty_rates, default=0)
-    print(f'''
-Migrated in {info['total-time']} ms
-  downtime, as the source measured it  {info['downtime']} ms
-  downtime, as the guest saw it        {facts['guest_downtime_ms']:.1f} ms \
-(its ticks come every {facts['tick_ms']:.1f} ms)
-  rounds                               {ram['dirty-sync-count']}
-  sent                                 {mib(ram['transferred']):.1f} MiB \
-for {mib(ram['total']):.1f} MiB of RAM
-  pages with data                      {ram['normal']}
-  zero pages                           {ram['duplicate']}
-  dirty rate                           the guest rewrote \
-{facts['rewrite_rate']} pages/s; different pages, by the
-                                       source's log: {rate} pages/s \
-({mib(rate * PAGE):.0f} MiB/s)
-  throughput                           {info['ram']['mbps']:.0f} Mbit/s
-The guest went on
-  passes over its hot memory           {facts['passes_before']} before, \
-{facts['passes_after']} after
-  pages it checked since               {facts['pages_checked']}, \
-wrong ones: {facts['errors']}
-  its cold memory, SHA-256             {facts['digest'][:16]} on both sides''')
+def check(console, digests):
+    """The proof: the guest went on, and found and lost nothing."""
+    if b'start' in console.data:
+        raise Failure('The guest started anew instead of going on.')
+    errors = console.passes()[1]
+    if errors:
+        raise Failure(f'The guest found {errors} wrong pages.')
+    if digests[0] != digests[1]:
+        raise Failure('Memory that the guest left alone differs: '
+                      f'{digests[0]} became {digests[1]}.')
 
 
-def check(facts):
-    if facts['restarted']:
-        sys.exit('The guest started anew instead of going on.')
-    if facts['errors']:
-        sys.exit(f"The guest found {facts['errors']} wrong pages.")
-    if facts['digest'] != facts['source_digest']:
-        sys.exit('Memory that the guest never touched differs: '
-                 f"{facts['source_digest']} became {facts['digest']}.")
+def measure(source, destination, opts, run):
+    """The whole experiment on two emulators that are up; a Report."""
+    src_console = guest.Console(run['src_serial'])
+    dst_console = guest.Console(run['dst_serial'])
+    params = run['params']
+    kvm = source.qmp.command('query-kvm')['enabled']
+    pace = f'at {opts.rate} pages/s' if opts.rate else 'as fast as it can'
+    print(f'A guest of {opts.ram_mib} MiB runs under '
+          f"{'KVM' if kvm else 'the interpreter'} and rewrites "
+          f'{opts.hot_mib} MiB {pace}.', flush=True)
+    src_console.wait(lambda c: c.passes()[0] >= 1)
+
+    report = Report(downtime_limit_ms=opts.downtime_ms,
+                    tick_ms=tick_period_ms(src_console))
+    started = time.monotonic()
+    info, report.rounds = migrate(source, destination, opts)
+    report.take(info)
+    arrived = destination.wait_migration()
+    if arrived['status'] != 'completed':
+        raise Failure("The source let go of the guest, but the destination's "
+                      f"migration {arrived['status']}: "
+                      f"{arrived.get('error-desc', 'no reason given')}")
+    report.passes_before = src_console.passes()[0]
+    dst_console.wait(lambda c: c.passes()[0] >= report.passes_before + 3)
+    report.guest_downtime_ms = 1000 * (dst_console.tick_times[0] -
+                                       src_console.tick_times[-1])
+    report.rewrite_rate = rewrite_rate(src_console, params, started)
+    report.passes_after = dst_console.passes()[0] - report.passes_before
+    report.pages_checked = report.passes_after * params['hot_pages']
+    report.digest = cold_digest(destination, run['workdir'], params)
+    check(dst_console, (cold_digest(source, run['workdir'], params),
+                        report.digest))
+    return report
 
 
-def run(opts, workdir):
-    binary = os.path.join(opts.build_dir, 'qemu-system-x86_64')
+def built(opts, *path):
+    found = os.path.join(opts.build_dir, *path)
+    if not os.path.exists(found):
+        raise Failure(f"{found} is not there: run 'make', or name the "
+                      'folder of the build with --build-dir')
+    return found
+
+
+def run_demo(opts, workdir):
+    binary = built(opts, 'qemu-system-x86_64')
     image = os.path.join(workdir, 'guest.elf')
     params = guest.write_image(
-        os.path.join(opts.build_dir, 'tests/guest/pattern.elf'), image,
+        built(opts, 'tests', 'guest', 'pattern.elf'), image,
         hot_pages=opts.hot_mib * 256, cold_pages=opts.cold_mib * 256,
         pages_per_second=opts.rate, pages_per_tick=max(opts.rate // 1000, 1))
-
-    args, src_path = emulator_args(opts, workdir, 'source', image)
-    dst_args, dst_path = emulator_args(opts, workdir, 'destination', image)
+    args, src_serial = emulator_args(opts, workdir, 'source', image)
+    dst_args, dst_serial = emulator_args(opts, workdir, 'destination', image)
+    run = {'workdir': workdir, 'params': params, 'src_serial': src_serial,
+           'dst_serial': dst_serial}
     with Emulator(binary, 'source', workdir, args) as source, \
             Emulator(binary, 'destination', workdir,
                      dst_args + ['-incoming', 'defer']) as destination:
-        src_console = guest.Console(src_path)
-        dst_console = guest.Console(dst_path)
-        kvm = source.qmp.command('query-kvm')['enabled']
-        print(f"A guest of {opts.ram_mib} MiB runs under "
-              f"{'KVM' if kvm else 'the interpreter'} and rewrites "
-              f'{opts.hot_mib} MiB at up to {opts.rate} pages/s.')
-        src_console.wait(lambda c: c.passes()[0] >= 1)
-        tick_ms = tick_period_ms(src_console)
-        started = time.monotonic()
-        info, progress = migrate(source, destination, opts)
-        destination.wait_migration()
-        before = src_console.passes()[0]
-        dst_console.wait(lambda c: c.passes()[0] >= before + 3)
-        after, errors = dst_console.passes()
-        facts = {
-            'passes_before': before,
-            'passes_after': after - before,
-            'errors': errors,
-            'restarted': b'start' in dst_console.data,
-            'pages_checked': (after - before) * params['hot_pages'],
-            'tick_ms': tick_ms,
-            'rewrite_rate': rewrite_rate(src_console, params, started),
-            'guest_downtime_ms': guest_downtime_ms(src_console, dst_console),
-            'source_digest': cold_digest(source, workdir, params),
-            'digest': cold_digest(destination, workdir, params),
-        }
-        check(facts)
-        report(info, progress, facts)
+        try:
+            report = measure(source, destination, opts, run)
+        except BrokenPipeError:
+            raise
+        except (ConnectionError, TimeoutError) as err:
+            said = ''.join(f'\n{emulator.name}: {emulator.log()}'
+                           for emulator in (source, destination)
+                           if emulator.log())
+            raise Failure(f'{err}{said}') from None
+    print(text(report), flush=True)
+    if opts.svg:
+        with open(opts.svg, 'w', encoding='utf-8') as out:
+            out.write(svg(report))
+        print(f'\nDrawn into {opts.svg}')
+
+
+def interrupt(signum, _frame):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(signum)
 
 
 def main():
     opts = parse_args()
-    workdir = tempfile.mkdtemp(prefix='lighter-demo-')
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, interrupt)
+    workdir = None
     try:
-        run(opts, workdir)
-    except (RuntimeError, TimeoutError, ConnectionError) as err:
-        sys.exit(str(err))
+        workdir = tempfile.mkdtemp(prefix='lighter-demo-')
+        run_demo(opts, workdir)
+    except Interrupted as err:
+        print('\nInterrupted. Both guests were ended; nothing is left '
+              'behind.', file=sys.stderr)
+        sys.exit(128 + err.args[0])
+    except BrokenPipeError:
+        # Whoever read the output has gone; say nothing at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (Failure, QMPError, RuntimeError, ValueError, OSError) as err:
+        sys.exit(f'demo: {err}')
     finally:
-        shutil.rmtree(workdir)
+        if workdir:
+            shutil.rmtree(workdir, ignore_errors=True)
 
 
 if __name__ == '__main__':

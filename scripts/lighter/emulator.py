@@ -32,6 +32,9 @@ class Emulator:
             self.stop()
             raise RuntimeError(f'{name} did not start: {" ".join(argv)}\n'
                                f'{self.log()}') from None
+        except BaseException:
+            self.stop()
+            raise
         self.start_s = time.monotonic() - started
 
     def __enter__(self):

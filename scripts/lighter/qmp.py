@@ -5,6 +5,8 @@ import json
 import socket
 import time
 
+CLOSED = 'the emulator closed its QMP connection'
+
 
 class QMPError(Exception):
     """The emulator answered with an error."""
@@ -36,9 +38,12 @@ class QMPClient:
         self.command('qmp_capabilities')
 
     def _read(self):
-        line = self._lines.readline()
+        try:
+            line = self._lines.readline()
+        except ConnectionError:
+            line = ''
         if not line:
-            raise ConnectionError('the emulator closed its QMP connection')
+            raise ConnectionError(CLOSED)
         return json.loads(line)
 
     def command(self, name, **arguments):
@@ -47,7 +52,10 @@ class QMPClient:
         if arguments:
             request['arguments'] = {key.replace('_', '-'): value
                                     for key, value in arguments.items()}
-        self._socket.sendall(json.dumps(request).encode() + b'\n')
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b'\n')
+        except ConnectionError:
+            raise ConnectionError(CLOSED) from None
         while True:
             reply = self._read()
             if 'event' in reply:

@@ -1,21 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tests of scripts/lighter: guest images, streams, the QMP client."""
+"""Tests of scripts/lighter: guest images, streams, the QMP client, reports;
+of how scripts/demo.py ends, and of pages that tell what is in a stream."""
 
+import io
 import json
 import os
+import re
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
+from xml.etree import ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
 
-from lighter import guest, stream  # noqa: E402
+from lighter import guest, report, report_svg, stream  # noqa: E402
+from lighter.emulator import Emulator  # noqa: E402
 from lighter.qmp import QMPClient, QMPError  # noqa: E402
 
 
@@ -121,6 +128,194 @@ class Client(unittest.TestCase):
         with self.assertRaises(QMPError) as caught:
             client.command('do-it')
         self.assertEqual(caught.exception.error_class, 'GenericError')
+
+    def test_hang_up(self):
+        self.serve()
+        client = QMPClient(self.path)
+        self.addCleanup(client.close)
+        for _ in range(2):
+            with self.assertRaisesRegex(ConnectionError, 'emulator closed'):
+                client.command('do-it')
+
+
+def sample(number, ms, normal, zero, left, rate=0):
+    """A query-migrate reply; @left in pages."""
+    return {'status': 'active', 'total-time': ms, 'downtime': 7, 'ram': {
+        'dirty-sync-count': number, 'normal': normal, 'duplicate': zero,
+        'remaining': left * report.PAGE, 'dirty-pages-rate': rate,
+        'transferred': normal * report.PAGE, 'total': 1000 * report.PAGE,
+        'mbps': 8.0}}
+
+
+class Rounds(unittest.TestCase):
+    def rounds_of(self, *samples):
+        rounds = report.Rounds()
+        for each in samples:
+            rounds.add(each)
+        return rounds.rounds
+
+    def test_nothing_known_yet(self):
+        self.assertEqual(self.rounds_of({}, {'status': 'setup'}), [])
+
+    def test_a_rate_belongs_to_the_round_before(self):
+        first, second = self.rounds_of(sample(1, 0, 0, 0, 100),
+                                       sample(2, 200, 100, 0, 30, 150))
+        self.assertEqual((first.ms, first.dirty_rate), (200, 150))
+        self.assertIsNone(second.dirty_rate)
+
+    def test_a_short_round_has_no_rate(self):
+        first, _ = self.rounds_of(sample(1, 0, 0, 0, 100),
+                                  sample(2, 20, 100, 0, 30, 150))
+        self.assertIsNone(first.dirty_rate)
+
+    def test_pages_between_two_samples(self):
+        """The earlier round gets what it had left, the next one the rest."""
+        first, second = self.rounds_of(sample(1, 0, 10, 0, 90),
+                                       sample(2, 200, 20, 110, 5))
+        self.assertEqual(first.normal + first.zero, 100)
+        self.assertEqual(second.normal + second.zero, 30)
+        self.assertEqual(first.normal + second.normal, 20)
+
+    def test_a_round_that_nobody_saw(self):
+        rounds = self.rounds_of(sample(1, 0, 0, 0, 9), sample(3, 9, 9, 0, 0))
+        self.assertEqual([r.number for r in rounds], [1, 2, 3])
+        self.assertEqual(rounds[1].ms, 0)
+
+
+class Reports(unittest.TestCase):
+    def setUp(self):
+        self.report = report.Report(
+            downtime_limit_ms=100, guest_downtime_ms=8.5, tick_ms=1.0,
+            rewrite_rate=20000, digest='0123456789abcdef' * 4)
+        rounds = report.Rounds()
+        for number in range(1, 31):
+            last = sample(number, number * 150, number * 10, number, 5, 66)
+            rounds.add(last)
+        self.report.rounds = rounds.rounds
+        self.report.take(last)
+
+    def test_text_has_all(self):
+        said = report.text(self.report)
+        for part in ('4500 ms', '7 ms (limit 100 ms)', '8.5 ms', 'rounds',
+                     '20000 pages/s', 'zero pages        30',
+                     '0123456789abcdef', 'went on'):
+            self.assertIn(part, said)
+
+    def test_picture_is_xml_and_small(self):
+        picture = report_svg.svg(self.report)
+        root = ElementTree.fromstring(picture)
+        self.assertTrue(root.tag.endswith('svg'))
+        self.assertLess(len(picture), 16384)
+        self.assertIn('8.5 ms as the guest saw it', picture)
+
+    def test_progress_in_a_pipe(self):
+        out = io.StringIO()
+        progress = report.Progress(out)
+        progress(sample(1, 0, 0, 0, 100))
+        progress(sample(2, 200, 100, 0, 30, 150))
+        progress.finish()
+        first, second = out.getvalue().splitlines()
+        self.assertIn('measuring', first)
+        self.assertIn('150 pages/s', second)
+        self.assertNotIn('\r', out.getvalue())
+
+
+class Demo(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def start(self, build_dir):
+        return subprocess.Popen(
+            [sys.executable, os.path.join(ROOT, 'scripts', 'demo.py'),
+             '--build-dir', build_dir, '--ram-mib', '64', '--hot-mib', '4',
+             '--cold-mib', '8', '--bandwidth-mib', '4'],
+            cwd=self.folder, env=dict(os.environ, TMPDIR=self.folder),
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_not_built(self):
+        demo = self.start(self.folder)
+        said = demo.communicate(timeout=30)[1]
+        self.assertEqual(demo.returncode, 1)
+        self.assertIn('run \'make\'', said)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_interrupt_leaves_nothing(self):
+        binary = os.environ.get('QTEST_QEMU_BINARY')
+        if not binary:
+            self.skipTest('QTEST_QEMU_BINARY names no emulator')
+        demo = self.start(os.path.dirname(binary))
+        with demo:
+            for line in demo.stdout:
+                if 'round' in line:
+                    break
+            with open(f'/proc/{demo.pid}/task/{demo.pid}/children',
+                      encoding='ascii') as text:
+                children = text.read().split()
+            demo.send_signal(signal.SIGINT)
+            said = demo.communicate(timeout=30)[1]
+        self.assertEqual(demo.returncode, 128 + signal.SIGINT)
+        self.assertIn('Interrupted', said)
+        self.assertEqual(os.listdir(self.folder), [])
+        self.assertEqual(len(children), 2)
+        for pid in children:
+            self.assertFalse(os.path.exists(f'/proc/{pid}'))
+
+
+class DeviceSections(unittest.TestCase):
+    """docs/devel/migration/device-sections.rst and a real stream."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def describe(self, binary, machine):
+        path = os.path.join(self.folder, machine)
+        with Emulator(binary, machine, self.folder, [
+                '-machine', machine, '-accel', 'tcg', '-m', '8M', '-S',
+                '-serial', 'null', '-bios', self.bios()]) as emulator:
+            emulator.qmp.command('migrate', uri=f'file:{path}')
+            self.assertEqual(emulator.wait_migration()['status'], 'completed')
+        said = subprocess.run(
+            [sys.executable, '-B',
+             os.path.join(ROOT, 'scripts/analyze-migration.py'),
+             '-d', 'desc', '-f', path],
+            check=True, capture_output=True, text=True).stdout
+        return json.loads(said)['devices']
+
+    def bios(self):
+        path = os.path.join(self.folder, 'bios')
+        with open(path, 'wb') as out:
+            out.write(b'\xf4' * 65536)
+        return path
+
+    def check_fields(self, text, description):
+        for each in description.get('fields', []):
+            name = each['name'].split(' (')[0]
+            name = re.sub(r'\[[0-9]+\]$', '', name)
+            self.assertIn(f'\n``{name}', text,
+                          f'field of {description["vmsd_name"]}')
+            if 'struct' in each:
+                self.check_fields(text, each['struct'])
+        for each in description.get('subsections', []):
+            self.check_fields(text, each)
+
+    def test_page_knows_what_is_sent(self):
+        binary = os.environ.get('QTEST_QEMU_BINARY')
+        if not binary:
+            self.skipTest('QTEST_QEMU_BINARY names no emulator')
+        page = os.path.join(ROOT, 'docs/devel/migration/device-sections.rst')
+        with open(page, encoding='utf-8') as lines:
+            text = lines.read()
+        for machine in ('q35', 'microvm'):
+            devices = self.describe(binary, machine)
+            self.assertGreater(len(devices), 5)
+            for device in devices:
+                self.assertIn(f'\n``{device["vmsd_name"]}``, version '
+                              f'{device["version"]}\n', text)
+                self.check_fields(text, device)
 
 
 if __name__ == '__main__':
