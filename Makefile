@@ -8,7 +8,14 @@ BUILD_DIR ?= $(CURDIR)/build
 NINJA = ninja -C "$(BUILD_DIR)"
 MESON_TEST = meson test -C "$(BUILD_DIR)" --no-rebuild --print-errorlogs
 
-.PHONY: all help deps configured check demo bench install clean distclean
+# Programs that `make check` runs once more under sanitizers, built apart.
+SANITIZED = test-migration-two-vms test-migration-hang test-migration-thread \
+            test-ram-load test-return-path
+SANITIZE_asan = address,undefined
+SANITIZE_tsan = thread
+
+.PHONY: all help deps configured check check-sanitizers demo bench install \
+        clean distclean
 
 all: configured
 	@$(NINJA)
@@ -18,6 +25,7 @@ help:
 	@echo "make demo       migrate a running guest live and report"
 	@echo "make check      all tests"
 	@echo "make check-unit, check-qtest, check-interop    one layer of them"
+	@echo "make check-sanitizers    two VMs in a process, under ASan and TSan"
 	@echo "make bench      ours and stock QEMU, alternating (V=1: every run)"
 	@echo "make install    under the prefix given to ./configure; DESTDIR works"
 	@echo "make clean      remove what was built; make distclean: configuration too"
@@ -32,6 +40,17 @@ configured: deps
 check: configured
 	@$(NINJA) all meson-test-prereq
 	@$(MESON_TEST)
+	@$(MAKE) --no-print-directory check-sanitizers
+
+check-sanitizers: check-asan check-tsan
+
+check-asan check-tsan: check-%: configured
+	@test -f "$(BUILD_DIR)/$*/build.ninja" || meson setup \
+		"$(BUILD_DIR)/$*" "$(CURDIR)" -Db_sanitize=$(SANITIZE_$*) \
+		-Db_lundef=false >/dev/null
+	@ninja -C "$(BUILD_DIR)/$*" $(addprefix tests/unit/,$(SANITIZED))
+	@meson test -C "$(BUILD_DIR)/$*" --no-rebuild --print-errorlogs \
+		$(SANITIZED)
 
 check-%: configured
 	@$(NINJA) all meson-test-prereq
