@@ -7,7 +7,6 @@
 #include "system/cpus.h"
 #include "system/ioport.h"
 #include "system/memory.h"
-#include "system/runstate.h"
 
 void hmp_info_status(HmpCall *call)
 {
@@ -180,27 +179,6 @@ static void print_registers(HmpCall *call, CPUState *cpu)
     cpu_arch_dump(cpu, call->out);
 }
 
-bool hmp_park_cpus(HmpCall *call)
-{
-    Error *err = NULL;
-
-    if (cpus_pause(call->ctx->vm, &err)) {
-        return true;
-    }
-    hmp_error(call, err);
-    return false;
-}
-
-void hmp_release_cpus(HmpCall *call)
-{
-    VM *vm = call->ctx->vm;
-    Error *err = NULL;
-
-    if (runstate_is_running(vm) && !cpus_resume(vm, &err)) {
-        hmp_error(call, err);
-    }
-}
-
 void hmp_info_registers(HmpCall *call)
 {
     VM *vm = call->ctx->vm;
@@ -208,6 +186,7 @@ void hmp_info_registers(HmpCall *call)
                         ? hmp_int(call, "vcpu") : call->cpu_index;
     unsigned count = vm->cpus ? cpus_count(vm) : 0;
     bool all = hmp_flag(call, "all");
+    Error *err = NULL;
 
     if (index < 0 || (!all && (uint64_t)index >= count)) {
         g_string_append_printf(call->out,
@@ -215,7 +194,8 @@ void hmp_info_registers(HmpCall *call)
                                      : "No CPU available\n", index);
         return;
     }
-    if (!hmp_park_cpus(call)) {
+    if (!cpus_peek_begin(vm, &err)) {
+        hmp_error(call, err);
         return;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -223,7 +203,7 @@ void hmp_info_registers(HmpCall *call)
             print_registers(call, cpu_get(vm, i));
         }
     }
-    hmp_release_cpus(call);
+    cpus_peek_end(vm);
 }
 
 static void print_memory(HmpCall *call)
@@ -249,14 +229,15 @@ static void print_memory(HmpCall *call)
 
 static void print_ports(HmpCall *call)
 {
+    const char *name;
     unsigned port = 0;
     unsigned count;
 
     g_string_append(call->out, "\naddress-space: I/O\n");
-    while (ioport_next_region(call->ctx->vm, &port, &count)) {
+    while ((name = ioport_next_region(call->ctx->vm, &port, &count))) {
         g_string_append_printf(
-            call->out, "  %016x-%016x (prio 0, i/o): device\n", port,
-            port + count - 1);
+            call->out, "  %016x-%016x (prio 0, i/o): %s\n", port,
+            port + count - 1, name);
         port += count;
     }
 }

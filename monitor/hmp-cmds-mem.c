@@ -124,16 +124,19 @@ void hmp_x(HmpCall *call)
 {
     VM *vm = call->ctx->vm;
     CPUState *cpu = vm->cpus ? cpu_get(vm, (unsigned)call->cpu_index) : NULL;
+    Error *err = NULL;
 
     if (!cpu) {
         g_string_append(call->out, "Can not dump without CPU; 'xp' shows "
                                    "physical memory\n");
         return;
     }
-    if (hmp_park_cpus(call)) {
-        dump_memory(call, cpu);
-        hmp_release_cpus(call);
+    if (!cpus_peek_begin(vm, &err)) {
+        hmp_error(call, err);
+        return;
     }
+    dump_memory(call, cpu);
+    cpus_peek_end(vm);
 }
 
 /* The BSD checksum: rotate right, add. */

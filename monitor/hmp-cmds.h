@@ -26,13 +26,6 @@ void hmp_getfd(HmpCall *call);
 void hmp_closefd(HmpCall *call);
 void hmp_trace_event(HmpCall *call);
 
-/*
- * cpu->arch is only true while the vCPUs are parked, so they are for the
- * moment of looking. False: the error is printed, nothing to release.
- */
-bool hmp_park_cpus(HmpCall *call);
-void hmp_release_cpus(HmpCall *call);
-
 /* hmp-cmds-migration.c */
 void hmp_info_migrate(HmpCall *call);
 

@@ -214,6 +214,19 @@ static bool is_uri(const char *arg)
     return *arg == ':';
 }
 
+/* After a failure: "unix=/x" for "unix:/x" is easily typed. */
+static void hint_at_uri(const char *arg, Error **errp)
+{
+    static const char *const schemes[] = { "tcp", "unix", "fd", "exec",
+                                           "file", NULL };
+    g_autofree char *word = g_strndup(arg, strcspn(arg, "="));
+
+    if (g_strv_contains(schemes, word)) {
+        error_append_hint(errp, "Did you mean -incoming %s:%s?\n", word,
+                          arg + strlen(word) + 1);
+    }
+}
+
 /*
  * A channel as JSON or key=value is parsed here; a URI is left to migration,
  * which also tells what is wrong with a word that is neither.
@@ -222,6 +235,11 @@ bool cmdline_parse_incoming(CmdLine *cmd, const char *arg, Error **errp)
 {
     MigrationChannel *channel = NULL;
 
+    if (!arg[0]) {
+        error_setg(errp, "empty; give a URI (tcp:, unix:, fd:, exec: or "
+                   "file:), a channel or 'defer'");
+        return false;
+    }
     if (arg[0] == '{' || (!is_uri(arg) && strchr(arg, '='))) {
         unsigned flags = arg[0] == '{' ? 0 : QAPI_PARSE_KEYVAL;
         struct json_object *opts = cmdline_parse_opts(arg, "channel-type",
@@ -231,6 +249,7 @@ bool cmdline_parse_incoming(CmdLine *cmd, const char *arg, Error **errp)
 
         json_object_put(opts);
         if (!ok) {
+            hint_at_uri(arg, errp);
             return false;
         }
     }

@@ -285,7 +285,9 @@ static const CmdOption cmd_options[] = {
     OPT_VALUE("run-with",
               "[chroot=FOLDER][,user=NAME|UID:GID][,exit-with-parent=on|off]",
               "once set up, give up other folders and the rights of root;\n"
-              "end when the process that started us does",
+              "end when the process that started us does. Pid file and unix\n"
+              "sockets are made before: they stay behind at the end unless\n"
+              "the user may write to their folder, after a chroot always",
               cmdline_parse_run_with),
     OPT_VALUE("sandbox", "off", "accepted: there is no sandbox",
               cmdline_parse_sandbox),

@@ -13,6 +13,7 @@ struct CPUs {
     /* [lock: bql] */
     GCond parked;       /* with vm->bql: a vCPU parked or came up */
     bool quit;          /* threads are to end */
+    unsigned peeks;     /* calls of cpus_peek_begin() not ended yet */
     Error *park_error;  /* first failure to fetch a vCPU's state */
 };
 

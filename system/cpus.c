@@ -10,6 +10,7 @@
 #include "system/accel.h"
 #include "system/runstate.h"
 #include "cpus-internal.h"
+#include "runstate-internal.h"
 
 unsigned cpus_count(VM *vm)
 {
@@ -61,7 +62,7 @@ static bool cpu_wait(CPUState *cpu)
         if (cpus->quit) {
             return false;
         }
-        if (cpu->stop) {
+        if (cpu->stop || cpus->peeks) {
             if (!cpu->parked) {
                 cpu_park(cpu);
             }
@@ -136,16 +137,13 @@ void cpu_kick(CPUState *cpu)
     g_cond_broadcast(&cpu->wake);
 }
 
-bool cpus_pause(VM *vm, Error **errp)
+/* Wakes all to look at what they were asked for; waits until they parked. */
+static bool cpus_wait_parked(VM *vm, Error **errp)
 {
     CPUState *self = cpu_current(vm);
     CPUs *cpus = vm->cpus;
 
-    if (!cpus) {
-        return true;
-    }
     for (unsigned i = 0; i < cpus->count; i++) {
-        cpus->cpu[i]->stop = true;
         cpu_kick(cpus->cpu[i]);
     }
     for (unsigned i = 0; i < cpus->count; i++) {
@@ -162,16 +160,62 @@ bool cpus_pause(VM *vm, Error **errp)
     return true;
 }
 
+bool cpus_pause(VM *vm, Error **errp)
+{
+    for (unsigned i = 0; i < cpus_count(vm); i++) {
+        vm->cpus->cpu[i]->stop = true;
+    }
+    return !vm->cpus || cpus_wait_parked(vm, errp);
+}
+
+static void cpu_unpark(CPUState *cpu)
+{
+    cpu->parked = false;
+    g_cond_broadcast(&cpu->wake);
+}
+
 bool cpus_resume(VM *vm, Error **errp)
 {
     for (unsigned i = 0; i < cpus_count(vm); i++) {
-        CPUState *cpu = vm->cpus->cpu[i];
-
-        cpu->stop = false;
-        cpu->parked = false;
-        g_cond_broadcast(&cpu->wake);
+        vm->cpus->cpu[i]->stop = false;
+        cpu_unpark(vm->cpus->cpu[i]);
     }
     return true;
+}
+
+/*
+ * The wish is the CPUs', not each one's `stop`: that one may set while it is
+ * waited for, and then it has to stay.
+ */
+bool cpus_peek_begin(VM *vm, Error **errp)
+{
+    g_assert(!cpu_current(vm));
+    if (!vm->cpus) {
+        return true;
+    }
+    /* A start meanwhile would take away what is waited for. */
+    runstate_begin(vm);
+    vm->cpus->peeks++;
+    if (!cpus_wait_parked(vm, errp)) {
+        cpus_peek_end(vm);
+        return false;
+    }
+    return true;
+}
+
+void cpus_peek_end(VM *vm)
+{
+    if (!vm->cpus) {
+        return;
+    }
+    if (--vm->cpus->peeks == 0) {
+        for (unsigned i = 0; i < vm->cpus->count; i++) {
+            if (!vm->cpus->cpu[i]->stop) {
+                cpu_unpark(vm->cpus->cpu[i]);
+            }
+        }
+    }
+    runstate_end(vm);
 }
 
 void cpu_interrupt(CPUState *cpu, uint32_t mask)

@@ -163,10 +163,8 @@ bool process_change_root(const char *path, Error **errp)
     return true;
 }
 
-bool exit_with_parent_enable(Error **errp)
+bool exit_with_parent_enable(pid_t parent, Error **errp)
 {
-    pid_t parent = getppid();
-
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
         error_setg_errno(errp, errno, "cannot tie to the parent process");
         return false;

@@ -48,7 +48,11 @@ bool process_change_user(const ProcessUser *user, Error **errp);
 /* Makes the folder @path the root of all paths. */
 bool process_change_root(const char *path, Error **errp);
 
-/* Ends this process with SIGTERM when the one that started it ends. */
-bool exit_with_parent_enable(Error **errp);
+/*
+ * Ends this process with SIGTERM when @parent, which started it, ends; fails
+ * if it has ended already. To be called again after a change of the user,
+ * with the same @parent: the one there was when main() began.
+ */
+bool exit_with_parent_enable(pid_t parent, Error **errp);
 
 #endif

@@ -60,9 +60,10 @@ bool ioport_register(VM *vm, uint16_t first, unsigned count,
     return true;
 }
 
-bool ioport_next_region(VM *vm, unsigned *port, unsigned *count)
+const char *ioport_next_region(VM *vm, unsigned *port, unsigned *count)
 {
     const uint16_t *owner = vm->ioports->owner;
+    const IOPortRegion *region;
     unsigned first = *port;
     unsigned end;
 
@@ -70,7 +71,7 @@ bool ioport_next_region(VM *vm, unsigned *port, unsigned *count)
         first++;
     }
     if (first >= IOPORT_COUNT) {
-        return false;
+        return NULL;
     }
     for (end = first + 1; end < IOPORT_COUNT; end++) {
         if (owner[end] != owner[first]) {
@@ -79,7 +80,9 @@ bool ioport_next_region(VM *vm, unsigned *port, unsigned *count)
     }
     *port = first;
     *count = end - first;
-    return true;
+    region = &g_array_index(vm->ioports->regions, IOPortRegion,
+                            owner[first] - 1);
+    return region->ops->name ? region->ops->name : "device";
 }
 
 /*

@@ -31,6 +31,7 @@ typedef struct Emulator {
     VM *vm;
     Monitors *monitors;
     Daemon daemon;
+    pid_t parent; /* that started this process */
 } Emulator;
 
 /*
@@ -76,12 +77,26 @@ static bool emulator_setup_log(CmdLine *cmd, bool *help, Error **errp)
     return true;
 }
 
+static bool emulator_tie_to_parent(const Emulator *emu, Error **errp)
+{
+    if (emu->cmd.exit_with_parent &&
+        !exit_with_parent_enable(emu->parent, errp)) {
+        error_prepend(errp, "-run-with exit-with-parent=on: ");
+        return false;
+    }
+    return true;
+}
+
 static bool emulator_setup_process(Emulator *emu, Error **errp)
 {
     CmdLine *cmd = &emu->cmd;
 
-    if (cmd->exit_with_parent && !exit_with_parent_enable(errp)) {
-        error_prepend(errp, "-run-with exit-with-parent=on: ");
+    if (cmd->exit_with_parent && cmd->daemonize) {
+        error_setg(errp, "-run-with exit-with-parent=on and -daemonize "
+                   "exclude each other: a daemon's parent ends at once");
+        return false;
+    }
+    if (!emulator_tie_to_parent(emu, errp)) {
         return false;
     }
     if (cmd->daemonize && !daemonize_start(&emu->daemon, errp)) {
@@ -411,7 +426,7 @@ static bool emulator_drop_rights(Emulator *emu, Error **errp)
     if (cmd->user.given &&
         (!process_change_user(&cmd->user, errp) ||
          /* The kernel forgets it when a process changes its user. */
-         (cmd->exit_with_parent && !exit_with_parent_enable(errp)))) {
+         !emulator_tie_to_parent(emu, errp))) {
         return false;
     }
     return true;
@@ -454,8 +469,9 @@ static void emulator_destroy(Emulator *emu)
         }
         vm_free(vm);
     }
-    if (emu->cmd.pidfile) {
-        unlink(emu->cmd.pidfile);
+    if (emu->cmd.pidfile && unlink(emu->cmd.pidfile) < 0 && errno != ENOENT) {
+        warn_report("the pid file '%s' stays behind: %s", emu->cmd.pidfile,
+                    g_strerror(errno));
     }
     cmdline_free(&emu->cmd);
 }
@@ -491,7 +507,7 @@ static int emulator_run(Emulator *emu, Error **errp)
 
 int main(int argc, char **argv)
 {
-    Emulator emu = { 0 };
+    Emulator emu = { .parent = getppid() };
     g_autofree char *name = g_path_get_basename(argv[0]);
     Error *err = NULL;
     int status = 1;

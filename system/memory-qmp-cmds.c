@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP commands that save guest memory to a file. Main thread, BQL. */
+/*
+ * QMP commands that save guest memory to a file. Main thread, BQL.
+ *
+ * A range of virtual addresses is first looked up as a whole, with the vCPUs
+ * parked; they run again while the file is opened and written.
+ */
 #include "qemu/osdep.h"
+#include <sys/stat.h>
 #include "qapi/qapi-commands-machine.h"
 #include "system/cpus.h"
 #include "system/fdset.h"
 #include "system/memory.h"
-#include "system/runstate.h"
 
 #define SAVE_CHUNK_BYTES (64 * KiB)
 
@@ -14,7 +19,13 @@ typedef struct SaveRange {
     CPUState *cpu; /* whose virtual addresses these are; NULL: physical */
     uint64_t addr;
     uint64_t size_bytes;
+    GArray *pieces; /* of SavePiece: where it is in physical memory */
 } SaveRange;
+
+typedef struct SavePiece {
+    uint64_t paddr;
+    uint64_t size_bytes;
+} SavePiece;
 
 static bool write_all(int fd, const uint8_t *buf, size_t len_bytes,
                       const char *filename, Error **errp)
@@ -60,12 +71,27 @@ static bool range_translate(const SaveRange *range, uint64_t addr,
     return !range->cpu || cpu_arch_translate(range->cpu, addr, paddr);
 }
 
+static void add_piece(GArray *pieces, uint64_t paddr, uint64_t size_bytes)
+{
+    SavePiece piece = { paddr, size_bytes };
+
+    if (pieces->len) {
+        SavePiece *last = &g_array_index(pieces, SavePiece, pieces->len - 1);
+
+        if (last->paddr + last->size_bytes == paddr) {
+            last->size_bytes += size_bytes;
+            return;
+        }
+    }
+    g_array_append_val(pieces, piece);
+}
+
 /*
  * What there is no memory for is refused before a file is touched. That
- * bounds the time too: page tables can show the same page anywhere, but a
- * range has no more bytes than all memory.
+ * bounds time and pieces too: page tables can show the same page anywhere,
+ * but a range has no more bytes than all memory.
  */
-static bool check_range(const SaveRange *range, Error **errp)
+static bool find_pieces(const SaveRange *range, Error **errp)
 {
     uint64_t end = range->addr + range->size_bytes;
     uint64_t addr = range->addr;
@@ -74,68 +100,99 @@ static bool check_range(const SaveRange *range, Error **errp)
         return refuse_range(range, errp);
     }
     while (addr != end) {
-        const MemoryRange *piece;
+        const MemoryRange *found;
         uint64_t paddr, chunk;
 
         if (!range_translate(range, addr, &paddr)) {
             return refuse_range(range, errp);
         }
-        piece = memory_find(range->vm, paddr);
-        if (!piece) {
+        found = memory_find(range->vm, paddr);
+        if (!found) {
             return refuse_range(range, errp);
         }
-        chunk = piece->size_bytes - (paddr - piece->gpa);
+        chunk = found->size_bytes - (paddr - found->gpa);
         if (range->cpu) {
             chunk = MIN(chunk, TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE);
         }
-        addr += MIN(chunk, end - addr);
+        chunk = MIN(chunk, end - addr);
+        add_piece(range->pieces, paddr, chunk);
+        addr += chunk;
     }
     return true;
 }
 
-static bool save_range(const SaveRange *range, int fd, const char *filename,
-                       Error **errp)
+static bool save_pieces(const SaveRange *range, int fd, const char *filename,
+                        Error **errp)
 {
     g_autofree uint8_t *buf = g_malloc(SAVE_CHUNK_BYTES);
-    uint64_t addr = range->addr;
-    uint64_t left = range->size_bytes;
 
-    while (left) {
-        /* A page at a time where each may be elsewhere. */
-        uint64_t step = range->cpu ? TARGET_PAGE_SIZE - addr % TARGET_PAGE_SIZE
-                                   : SAVE_CHUNK_BYTES;
-        uint64_t chunk = MIN(left, step);
-        uint64_t paddr;
+    for (guint i = 0; i < range->pieces->len; i++) {
+        SavePiece piece = g_array_index(range->pieces, SavePiece, i);
 
-        /* The guest may change its page tables meanwhile. */
-        if (!range_translate(range, addr, &paddr) ||
-            !memory_read(range->vm, paddr, buf, chunk)) {
-            return refuse_range(range, errp);
+        while (piece.size_bytes) {
+            uint64_t chunk = MIN(piece.size_bytes, SAVE_CHUNK_BYTES);
+
+            if (!memory_read(range->vm, piece.paddr, buf, chunk)) {
+                return refuse_range(range, errp);
+            }
+            if (!write_all(fd, buf, chunk, filename, errp)) {
+                return false;
+            }
+            piece.paddr += chunk;
+            piece.size_bytes -= chunk;
         }
-        if (!write_all(fd, buf, chunk, filename, errp)) {
-            return false;
-        }
-        addr += chunk;
-        left -= chunk;
     }
     return true;
+}
+
+/* Anything but a file may have the main loop wait for ever. */
+static bool check_regular(const struct stat *st, const char *filename,
+                          Error **errp)
+{
+    if (!S_ISREG(st->st_mode)) {
+        error_setg(errp, "'%s' is not a regular file; memory is saved to "
+                   "one", filename);
+        return false;
+    }
+    return true;
+}
+
+static int open_regular(VM *vm, const char *filename, Error **errp)
+{
+    struct stat st;
+    int fd;
+
+    /* Before the open, for an error that says what is wrong. */
+    if (stat(filename, &st) == 0 && !check_regular(&st, filename, errp)) {
+        return -1;
+    }
+    fd = fdset_open(vm, filename, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK,
+                    0644, errp);
+    if (fd < 0) {
+        return -1;
+    }
+    if (fstat(fd, &st) < 0) {
+        error_setg_errno(errp, errno, "cannot look at '%s'", filename);
+        close(fd);
+        return -1;
+    }
+    if (!check_regular(&st, filename, errp)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 static bool save_to_file(const SaveRange *range, const char *filename,
                          Error **errp)
 {
+    int fd = open_regular(range->vm, filename, errp);
     bool ok;
-    int fd;
 
-    if (!check_range(range, errp)) {
-        return false;
-    }
-    fd = fdset_open(range->vm, filename, O_WRONLY | O_CREAT | O_TRUNC, 0644,
-                    errp);
     if (fd < 0) {
         return false;
     }
-    ok = save_range(range, fd, filename, errp);
+    ok = save_pieces(range, fd, filename, errp);
     if (close(fd) < 0 && ok) {
         error_setg_errno(errp, errno, "cannot write '%s'", filename);
         ok = false;
@@ -146,40 +203,41 @@ static bool save_to_file(const SaveRange *range, const char *filename,
 bool qmp_memsave(QmpContext *ctx, const QmpMemsaveArgs *args, Error **errp)
 {
     int64_t index = args->has_cpu_index ? args->cpu_index : 0;
-    CPUState *cpu = index >= 0 && index <= UINT_MAX
-                        ? cpu_get(ctx->vm, (unsigned)index)
-                        : NULL;
+    g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(SavePiece));
     SaveRange range = {
         .vm = ctx->vm,
-        .cpu = cpu,
         .addr = args->val,
         .size_bytes = args->size,
+        .pieces = pieces,
     };
     bool ok;
 
-    if (!cpu) {
+    if (index >= 0 && index <= UINT_MAX) {
+        range.cpu = cpu_get(ctx->vm, (unsigned)index);
+    }
+    if (!range.cpu) {
         error_setg(errp, "Parameter 'cpu-index' expects a CPU number");
         return false;
     }
     /* Only a parked CPU's state says how it translates. */
-    if (!cpus_pause(ctx->vm, errp)) {
+    if (!cpus_peek_begin(ctx->vm, errp)) {
         return false;
     }
-    ok = save_to_file(&range, args->filename, errp);
-    if (runstate_is_running(ctx->vm) &&
-        !cpus_resume(ctx->vm, ok ? errp : NULL)) {
-        ok = false;
-    }
-    return ok;
+    ok = find_pieces(&range, errp);
+    cpus_peek_end(ctx->vm);
+    return ok && save_to_file(&range, args->filename, errp);
 }
 
 bool qmp_pmemsave(QmpContext *ctx, const QmpPmemsaveArgs *args, Error **errp)
 {
+    g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(SavePiece));
     SaveRange range = {
         .vm = ctx->vm,
         .addr = args->val,
         .size_bytes = args->size,
+        .pieces = pieces,
     };
 
-    return save_to_file(&range, args->filename, errp);
+    return find_pieces(&range, errp) &&
+           save_to_file(&range, args->filename, errp);
 }

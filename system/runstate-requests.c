@@ -233,6 +233,11 @@ void vm_request_powerdown(VM *vm)
     runstate_kick(vm);
 }
 
+bool vm_requests_pending(VM *vm)
+{
+    return vm->runstate->process_pending;
+}
+
 bool vm_shutdown_requested(VM *vm, int *exit_code)
 {
     /* The event goes out before the loop may end. */

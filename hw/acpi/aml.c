@@ -102,7 +102,7 @@ void aml_end(AMLBlock *block)
     block->body = NULL;
 }
 
-void aml_put_buffer(GByteArray *out, const void *data, uint8_t len_bytes)
+void aml_put_buffer(GByteArray *out, const void *data, uint32_t len_bytes)
 {
     AMLBlock buffer = aml_begin(out, AML_BUFFER_OP, NULL);
 

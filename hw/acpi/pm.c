@@ -108,6 +108,7 @@ static void acpi_pm_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps acpi_pm_ops = {
+    .name = "acpi-pm",
     .read = acpi_pm_read,
     .write = acpi_pm_write,
     .max_access_bytes = 4,
@@ -141,6 +142,7 @@ static void acpi_apm_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps acpi_apm_ops = {
+    .name = "apm",
     .read = acpi_apm_read,
     .write = acpi_apm_write,
 };

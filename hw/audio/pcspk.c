@@ -33,6 +33,7 @@ static void pcspk_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps pcspk_ops = {
+    .name = "pcspk",
     .read = pcspk_read,
     .write = pcspk_write,
 };

@@ -29,6 +29,7 @@ static void debugcon_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps debugcon_ops = {
+    .name = "isa-debugcon",
     .read = debugcon_read,
     .write = debugcon_write,
 };

@@ -345,6 +345,7 @@ static uint32_t serial_ioport_read(void *opaque, uint16_t port,
 }
 
 static const IOPortOps serial_ioport_ops = {
+    .name = "serial",
     .read = serial_ioport_read,
     .write = serial_ioport_write,
 };

@@ -193,6 +193,7 @@ static uint32_t i8042_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps i8042_ops = {
+    .name = "i8042",
     .read = i8042_read,
     .write = i8042_write,
 };

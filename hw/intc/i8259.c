@@ -244,6 +244,7 @@ static uint32_t pic_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps pic_ops = {
+    .name = "pic",
     .read = pic_read,
     .write = pic_write,
 };
@@ -263,6 +264,7 @@ static uint32_t elcr_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps elcr_ops = {
+    .name = "elcr",
     .read = elcr_read,
     .write = elcr_write,
 };

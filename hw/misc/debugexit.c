@@ -28,6 +28,7 @@ static void debug_exit_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps debug_exit_ops = {
+    .name = "isa-debug-exit",
     .read = debug_exit_read,
     .write = debug_exit_write,
     .max_access_bytes = 4,

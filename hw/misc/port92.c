@@ -36,6 +36,7 @@ static void port92_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps port92_ops = {
+    .name = "port92",
     .read = port92_read,
     .write = port92_write,
 };

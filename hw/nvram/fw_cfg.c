@@ -27,7 +27,6 @@ typedef struct FwCfgItem {
     RAMBlock *block; /* what data belongs to; NULL: it is the item's own */
 } FwCfgItem;
 
-
 struct FwCfg {
     DeviceState dev;
     FwCfgItem items[FW_CFG_ITEMS];
@@ -184,6 +183,7 @@ static uint32_t fw_cfg_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps fw_cfg_ops = {
+    .name = "fwcfg",
     .read = fw_cfg_read,
     .write = fw_cfg_write,
     .max_access_bytes = 2,
@@ -279,6 +279,7 @@ static uint32_t fw_cfg_dma_read_port(void *opaque, uint16_t port,
 }
 
 static const IOPortOps fw_cfg_dma_ops = {
+    .name = "fwcfg.dma",
     .read = fw_cfg_dma_read_port,
     .write = fw_cfg_dma_write,
     .max_access_bytes = 4,
@@ -348,7 +349,7 @@ static const VMStateDescription vmstate_fw_cfg_dma = {
     },
 };
 
-/* --- Lengths of the ACPI files, which may differ between builds ------------- */
+/* --- Lengths of the ACPI files, which may differ between builds ---------- */
 
 static bool fw_cfg_acpi_needed(void *opaque)
 {

@@ -94,6 +94,7 @@ static void q35_pci_write(void *opaque, uint16_t port, uint32_t value,
 }
 
 static const IOPortOps q35_pci_ops = {
+    .name = "pci-conf",
     .read = q35_pci_read,
     .write = q35_pci_write,
     .max_access_bytes = 4,

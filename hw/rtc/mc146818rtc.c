@@ -271,6 +271,7 @@ static uint32_t rtc_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps rtc_ops = {
+    .name = "rtc",
     .read = rtc_read,
     .write = rtc_write,
 };

@@ -250,6 +250,7 @@ static uint32_t pit_read(void *opaque, uint16_t port, unsigned size_bytes)
 }
 
 static const IOPortOps pit_ops = {
+    .name = "pit",
     .read = pit_read,
     .write = pit_write,
 };

@@ -37,7 +37,7 @@ typedef struct CPUState {
 
     /* [lock: bql] */
     bool halted;
-    bool stop;    /* someone wants it parked */
+    bool stop;    /* someone wants it parked until cpus_resume() */
     bool parked;  /* it is, and its state is in arch */
     GCond wake;   /* with vm->bql: stop, halted or interrupts changed */
 } CPUState;
@@ -55,12 +55,28 @@ CPUState *cpu_get(VM *vm, unsigned index);
 CPUState *cpu_current(VM *vm);
 
 /*
- * Parks (releases) all vCPUs. Pausing waits for them with the BQL released;
- * after it every cpu->arch holds the guest-visible state. A vCPU thread that
- * calls cpus_pause() itself is not waited for; it parks when it returns.
+ * Parks (releases) all vCPUs, for changes of the run state. Pausing waits for
+ * them with the BQL released; after it every cpu->arch holds the
+ * guest-visible state. A vCPU thread that calls cpus_pause() itself is not
+ * waited for; it parks when it returns.
+ *
+ * When a pause fails all vCPUs are parked nevertheless, but the accelerator
+ * could not tell the state of one. The caller leaves the guest in a run state
+ * in which it does not run, or calls cpus_resume(). A resume releases even
+ * those that asked for a reset, a shutdown or a stop.
  */
 bool cpus_pause(VM *vm, Error **errp);
 bool cpus_resume(VM *vm, Error **errp);
+
+/*
+ * For a look at the vCPUs' state, whether the guest runs or not: between the
+ * two all are parked as by cpus_pause(), no other thread changes the run
+ * state, and what any vCPU asked for stays asked for: one that is to stop
+ * does not run on afterwards. A failed begin releases them itself and wants
+ * no end. Nests. BQL; not from a vCPU's thread.
+ */
+bool cpus_peek_begin(VM *vm, Error **errp);
+void cpus_peek_end(VM *vm);
 
 /* Wakes a halted vCPU and makes a running one look at its requests. Any. */
 void cpu_interrupt(CPUState *cpu, uint32_t mask);

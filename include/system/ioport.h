@@ -8,6 +8,8 @@
 typedef struct IOPortMap IOPortMap;
 
 typedef struct IOPortOps {
+    /* What people see in a list of the ports; NULL: nothing in particular. */
+    const char *name;
     /* @port is absolute; @size_bytes 1, 2 or 4; BQL held. */
     uint32_t (*read)(void *opaque, uint16_t port, unsigned size_bytes);
     void (*write)(void *opaque, uint16_t port, uint32_t value,
@@ -25,9 +27,10 @@ bool ioport_register(VM *vm, uint16_t first, unsigned count,
 
 /*
  * The first region at *@port or above: where it starts, and how many ports
- * from there on are the same device's. False: none. BQL.
+ * from there on are the same device's. Returns the IOPortOps' name, "device"
+ * if it has none; NULL: no region. BQL.
  */
-bool ioport_next_region(VM *vm, unsigned *port, unsigned *count);
+const char *ioport_next_region(VM *vm, unsigned *port, unsigned *count);
 
 /*
  * One access by a vCPU or by qtest; takes the BQL by itself unless the

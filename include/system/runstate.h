@@ -27,7 +27,8 @@ bool vm_start(VM *vm, Error **errp);
  * Stops the guest: vCPUs parked and their state fetched from the
  * accelerator, clock frozen, STOP event if it ran, then the state is @state.
  * When it returns no vCPU or device model writes guest memory any more. The
- * BQL is released while it waits for the vCPUs.
+ * BQL is released while it waits for the vCPUs. The state is @state even if it
+ * fails because that of a vCPU cannot be fetched; see cpus_pause().
  */
 bool vm_stop(VM *vm, RunState state, Error **errp);
 
@@ -49,6 +50,8 @@ void vm_remove_change_state_handler(VM *vm, VMChangeStateFn fn, void *opaque);
 void vm_request_reset(VM *vm, ShutdownCause cause);
 void vm_request_shutdown(VM *vm, ShutdownCause cause);
 void vm_request_powerdown(VM *vm);
+/* Whether the main loop has yet to look at a request. BQL. */
+bool vm_requests_pending(VM *vm);
 
 /*
  * While devices are being saved or loaded in pieces, a reset and a press of

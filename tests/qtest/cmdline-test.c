@@ -4,12 +4,14 @@
  * message that names it; a good one shows its effect.
  */
 #include "qemu/osdep.h"
+#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include "migration/guests.h"
 #include "qtest-run.h"
 
-/* --- Bad use ------------------------------------------------------------------ */
+/* --- Bad use -------------------------------------------------------------- */
 
 typedef struct BadUse {
     const char *args; /* with blanks between */
@@ -96,6 +98,8 @@ static const BadUse bad_uses[] = {
       "telepathy" },
     { "-incoming no-such:thing -machine none", "no-such" },
     { "-incoming no-such -machine none", "no-such" },
+    { "-incoming unix=/x -machine none", "-incoming unix:/x?" },
+    { "-incoming  -machine none", "-incoming : empty" },
     { "-incoming {no-such -machine none", "JSON" },
     { "-incoming {\"channel-type\":\"main\"} -machine none", "addr" },
     { "-incoming {\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"exec\","
@@ -115,6 +119,8 @@ static const BadUse bad_uses[] = {
     { "-run-with no-such=1 -machine none", "no-such" },
     { "-run-with exit-with-parent=maybe -machine none", "maybe" },
     { "-run-with async-teardown=on -machine none", "async-teardown" },
+    { "-run-with exit-with-parent=on -daemonize -machine none",
+      "-daemonize" },
     { "-run-with user=no-such-user -machine none", "no-such-user" },
     { "-run-with user=1: -machine none", "'1:'" },
     { "-run-with user=4294967295:1 -machine none", "4294967295" },
@@ -160,7 +166,7 @@ static void test_bad(const void *data)
     g_assert_cmpuint(strlen(said), <, 1000);
 }
 
-/* --- Good use ------------------------------------------------------------------ */
+/* --- Good use ------------------------------------------------------------- */
 
 static void expect_text(const char *args, const char *word)
 {
@@ -457,17 +463,55 @@ static void test_incoming_channel(const void *data)
     run_end(&run);
 }
 
-/* The Uid: line of /proc/PID/status has four of @uid. */
-static void expect_user(const Run *run, const char *key, unsigned id)
+/* What the line @key of /proc/PID/status says. */
+static char *process_status(const Run *run, const char *key)
 {
     g_autofree char *path =
         g_strdup_printf("/proc/%d/status", qtest_pid(run->qts));
-    g_autofree char *want =
-        g_strdup_printf("\n%s:\t%u\t%u\t%u\t%u\n", key, id, id, id, id);
+    g_autofree char *start = g_strdup_printf("\n%s:\t", key);
     g_autofree char *text = NULL;
+    char *line;
 
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    g_assert_nonnull(strstr(text, want));
+    line = strstr(text, start);
+    g_assert_nonnull(line);
+    line += strlen(start);
+    return g_strchomp(g_strndup(line, strcspn(line, "\n")));
+}
+
+/* Real, effective, saved and file system id. */
+static void expect_user(const Run *run, const char *key, unsigned id)
+{
+    g_autofree char *want =
+        g_strdup_printf("%u\t%u\t%u\t%u", id, id, id, id);
+    g_autofree char *seen = process_status(run, key);
+
+    g_assert_cmpstr(seen, ==, want);
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    gid_t left = *(const gid_t *)a;
+    gid_t right = *(const gid_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* The groups, which /proc shows in order, are those of @user and no more. */
+static void expect_groups(const Run *run, const struct passwd *user)
+{
+    gid_t groups[64];
+    int count = ARRAY_SIZE(groups);
+    g_autoptr(GString) want = g_string_new(NULL);
+    g_autofree char *seen = process_status(run, "Groups");
+
+    g_assert_cmpint(getgrouplist(user->pw_name, user->pw_gid, groups,
+                                 &count), >=, 1);
+    qsort(groups, (size_t)count, sizeof(groups[0]), compare_groups);
+    for (int i = 0; i < count; i++) {
+        g_string_append_printf(want, "%s%u", i ? " " : "", groups[i]);
+    }
+    g_assert_cmpstr(seen, ==, want->str);
 }
 
 /* Fewer rights once set up; the monitor goes on, the pid file stays. */
@@ -476,6 +520,7 @@ static void test_run_with(void)
     g_autofree char *root = NULL;
     g_autofree char *pid = NULL;
     g_autofree char *seen = NULL;
+    g_autofree char *groups = NULL;
     Run run;
 
     if (geteuid() != 0) {
@@ -486,6 +531,8 @@ static void test_run_with(void)
                     "chroot=@D,user=65533:65532,exit-with-parent=on");
     expect_user(&run, "Uid", 65533);
     expect_user(&run, "Gid", 65532);
+    groups = process_status(&run, "Groups");
+    g_assert_cmpstr(groups, ==, "65532");
     root = g_strdup_printf("/proc/%d/root", qtest_pid(run.qts));
     seen = g_file_read_link(root, NULL);
     g_assert_cmpstr(seen, ==, run.dir);
@@ -500,16 +547,93 @@ static void test_run_with(void)
 /* A user by name has that user's groups, and root's are gone. */
 static void test_run_with_name(void)
 {
-    Run run;
+    /* One that we have and a process that keeps ours would show. */
+    const gid_t extra = 65531;
     const struct passwd *nobody = getpwnam("nobody");
+    gid_t ours[64];
+    int count;
+    Run run;
 
     if (geteuid() != 0 || !nobody) {
         g_test_skip("wants to be root, and a user 'nobody'");
         return;
     }
+    count = getgroups(ARRAY_SIZE(ours), ours);
+    g_assert_cmpint(count, >=, 0);
+    g_assert_cmpint(setgroups(1, &extra), ==, 0);
     run = run_start("-machine none -run-with user=nobody");
+    g_assert_cmpint(setgroups((size_t)count, ours), ==, 0);
     expect_user(&run, "Uid", nobody->pw_uid);
     expect_user(&run, "Gid", nobody->pw_gid);
+    expect_groups(&run, nobody);
+    run_end(&run);
+}
+
+/* Ends with its parent; @data: more for -run-with. */
+static void test_exit_with_parent(const void *data)
+{
+    g_autofree char *dir = qtest_folder_new();
+    g_autofree char *socket_path = g_build_filename(dir, "q", NULL);
+    g_autofree char *spec =
+        g_strdup_printf("unix:%s,server=on,wait=off", socket_path);
+    g_autofree char *with =
+        g_strdup_printf("exit-with-parent=on%s", (const char *)data);
+    /* A shell that has something to do after it does not become it. */
+    const char *const argv[] = { "/bin/sh", "-c", "\"$@\" & wait", "sh",
+                                 qtest_binary(""), "-machine", "none",
+                                 "-display", "none", "-run-with", with,
+                                 "-qmp", spec, NULL };
+    GError *err = NULL;
+    QTestClient *client;
+    char *line;
+    GPid parent;
+
+    if (strstr(with, "user=") && geteuid() != 0) {
+        g_test_skip("only root may change user");
+        qtest_folder_free(g_steal_pointer(&dir));
+        return;
+    }
+    if (!g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                       NULL, NULL, &parent, &err)) {
+        g_error("%s", err->message);
+    }
+    client = qtest_client_connect(socket_path);
+    /* It answers from the main loop: all is set up. */
+    g_assert_true(qtest_client_puts(client,
+                                    "{'execute': 'qmp_capabilities'}"));
+    for (int i = 0; i < 2; i++) {
+        line = qtest_client_line(client);
+        g_assert_nonnull(line);
+        g_free(line);
+    }
+    g_assert_cmpint(kill(parent, SIGKILL), ==, 0);
+    while ((line = qtest_client_line(client))) {
+        g_free(line);
+    }
+    waitpid(parent, NULL, 0);
+    g_spawn_close_pid(parent);
+    qtest_client_free(client);
+    unlink(socket_path);
+    qtest_folder_free(g_steal_pointer(&dir));
+}
+
+/* A pid file that cannot be removed does not stay silently. */
+static void test_pidfile_stays(void)
+{
+    g_autofree char *said = NULL;
+    Run run;
+
+    if (geteuid() != 0) {
+        g_test_skip("only root may change user");
+        return;
+    }
+    run = run_start("-machine none -pidfile @D/pid -run-with "
+                    "user=65533:65532");
+    qtest_qmp_ok(run.qts, "{'execute': 'quit'}");
+    qtest_wait_exit(run.qts, 0);
+    said = g_strdup_printf("the pid file '%s/pid' stays behind", run.dir);
+    expect_file(&run, "cmdline.stderr", said);
+    run.qts = NULL;
     run_end(&run);
 }
 
@@ -578,6 +702,11 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/daemonize-stdio", test_daemonize_stdio);
     g_test_add_func("/cmdline/run-with", test_run_with);
     g_test_add_func("/cmdline/run-with-name", test_run_with_name);
+    g_test_add_data_func("/cmdline/exit-with-parent/alone", "",
+                         test_exit_with_parent);
+    g_test_add_data_func("/cmdline/exit-with-parent/user",
+                         ",user=65533:65532", test_exit_with_parent);
+    g_test_add_func("/cmdline/pidfile-stays", test_pidfile_stays);
     g_test_add_func("/cmdline/run-with-daemon", test_run_with_daemon);
     return g_test_run();
 }

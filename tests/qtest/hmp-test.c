@@ -57,7 +57,8 @@ static void test_info(void)
         { "help x", "virtual" },
         { "info mtree", "address-space: memory" },
         { "info mtree", "address-space: I/O" },
-        { "info mtree", "0000000000000070-0000000000000071 (prio 0, i/o)" },
+        { "info mtree", "0000000000000070-0000000000000071 (prio 0, i/o): "
+                        "rtc" },
         { "info migrate", "globals:\r\nstore-global-state: on\r\n" },
         { "print 7", "7" },
         { "print /x 2+3*4", "0xe" },

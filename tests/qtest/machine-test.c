@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include <sys/stat.h>
 #include "migration/guests.h"
 
 typedef struct Run {
@@ -40,7 +41,7 @@ static char *in_folder(const Run *run, const char *name)
     return g_build_filename(run->dir, name, NULL);
 }
 
-/* --- Booting ------------------------------------------------------------------ */
+/* --- Booting -------------------------------------------------------------- */
 
 static void wait_serial(Run *run, const char *text)
 {
@@ -123,7 +124,7 @@ static void test_reboot(const char *accel, const void *data)
     run_end(&run);
 }
 
-/* --- Serial ------------------------------------------------------------------- */
+/* --- Serial --------------------------------------------------------------- */
 
 static void test_serial_unix(const char *accel, const void *data)
 {
@@ -164,7 +165,7 @@ static void test_serial_stdio(const char *accel, const void *data)
     run_end(&run);
 }
 
-/* --- What a few octets of guest code can do ------------------------------------- */
+/* --- What a few octets of guest code can do ------------------------------- */
 
 /* Runs @code from a boot sector; no guest ever has less. */
 static Run run_code(const char *accel, const void *code, size_t len,
@@ -181,7 +182,8 @@ static Run run_code(const char *accel, const void *code, size_t len,
     sector[511] = (char)0xaa;
     g_assert_cmpint(write(fd, sector, sizeof(sector)), ==, sizeof(sector));
     close(fd);
-    args = g_strdup_printf("-machine q35 -m 32 -nodefaults -S -drive if=none,id=d0,"
+    args = g_strdup_printf("-machine q35 -m 32 -nodefaults -S "
+                           "-drive if=none,id=d0,"
                            "file=%s,format=raw -device ide-hd,drive=d0 %s",
                            path, more);
     run = run_start(accel, args);
@@ -246,7 +248,7 @@ static void test_reset(const char *accel, const void *data)
     run_end(&run);
 }
 
-/* --- Looking at memory ---------------------------------------------------------- */
+/* --- Looking at memory ---------------------------------------------------- */
 
 static void test_memory(const char *accel, const void *data)
 {
@@ -286,7 +288,47 @@ static void test_memory(const char *accel, const void *data)
     run_end(&run);
 }
 
-/* --- Power ---------------------------------------------------------------------- */
+/*
+ * With the guest running: what cannot be written to is refused at once, and
+ * the guest runs on after it as after a look that works.
+ */
+static void test_memory_running(const char *accel, const void *data)
+{
+    /* again: inc word [0x5000]; jmp again */
+    static const uint8_t code[] = { 0xff, 0x06, 0x00, 0x50, 0xeb, 0xfa };
+    static const char *const files[] = { "pipe", "memory" };
+    Run run = run_code(accel, code, sizeof(code), "-no-user-config");
+    g_autofree char *pipe_path = in_folder(&run, files[0]);
+    gint64 deadline =
+        g_get_monotonic_time() + QTEST_TIMEOUT_S * G_TIME_SPAN_SECOND;
+
+    g_assert_cmpint(mkfifo(pipe_path, 0600), ==, 0);
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *path = in_folder(&run, files[i]);
+        g_autofree char *looked = NULL;
+        uint32_t before;
+
+        if (i == 0) {
+            g_autofree char *error = qtest_qmp_error(
+                run.qts, "{'execute': 'memsave', 'arguments': {'val': 20480, "
+                "'size': 8, 'filename': '%s'}}", path);
+
+            g_assert_nonnull(strstr(error, "not a regular file"));
+        } else {
+            qtest_qmp_ok(run.qts, "{'execute': 'memsave', 'arguments': "
+                         "{'val': 20480, 'size': 8, 'filename': '%s'}}", path);
+        }
+        looked = qtest_hmp(run.qts, "x /1xw 0x5000");
+        g_assert_nonnull(strstr(looked, "0000000000005000: 0x"));
+        before = qtest_readl(run.qts, 0x5000);
+        while (qtest_readl(run.qts, 0x5000) == before) {
+            g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        }
+    }
+    run_end(&run);
+}
+
+/* --- Power ---------------------------------------------------------------- */
 
 static void test_stop_cont(const char *accel, const void *data)
 {
@@ -310,7 +352,7 @@ static void test_stop_cont(const char *accel, const void *data)
     run_end(&run);
 }
 
-/* --- Each test under each accelerator --------------------------------------------- */
+/* --- Each test under each accelerator ------------------------------------- */
 
 typedef struct AccelTest {
     const char *accel;
@@ -361,6 +403,7 @@ int main(int argc, char **argv)
     add("serial-stdio", test_serial_stdio, NULL);
     add("debug-exit", test_debug_exit, NULL);
     add("memory", test_memory, NULL);
+    add("memory-running", test_memory_running, NULL);
     add("stop-cont", test_stop_cont, NULL);
     return g_test_run();
 }

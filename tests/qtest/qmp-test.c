@@ -2,6 +2,7 @@
 /* The QMP server: negotiation, errors, hostile input, several clients. */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include "libqtest.h"
 
@@ -465,9 +466,32 @@ static void test_oob(void)
     server_free(s);
 }
 
+typedef struct LongCommand {
+    QTest *qts;
+    bool done; /* [atomic] */
+} LongCommand;
+
+static void *run_long_command(void *opaque)
+{
+    LongCommand *command = opaque;
+    g_autofree char *digits = g_strnfill(2 * 8192, 'a');
+
+    g_free(qtest_command(command->qts, "write 0x1000 0x2000 0x%s", digits));
+    qatomic_set(&command->done, true);
+    return NULL;
+}
+
+/* Reads what there is; true if it was something. */
+static bool drain(int fd)
+{
+    char buf[65536];
+
+    return read(fd, buf, sizeof(buf)) > 0;
+}
+
 /*
- * pmemsave into a pipe that nobody reads holds the main loop up for as long
- * as we want; an out-of-band command is answered meanwhile.
+ * A qtest log into a pipe of one page that nobody reads holds the main loop
+ * up for as long as we want; an out-of-band command is answered meanwhile.
  */
 static void test_oob_busy(void)
 {
@@ -477,27 +501,34 @@ static void test_oob_busy(void)
     g_autofree char *spec =
         g_strdup_printf("unix:%s,server=on,wait=off", socket_path);
     const char *const args[] = { "-machine", "none", "-m", "16",
-                                 "-qmp", spec, NULL };
-    QTest *qts;
+                                 "-qmp", spec, "-qtest-log", pipe_path,
+                                 NULL };
+    LongCommand command = { 0 };
     Server s = { .socket = socket_path };
     QTestClient *busy;
-    g_autofree char *text = g_strdup_printf(
-        "{'execute': 'pmemsave', 'arguments': {'val': 0, 'size': 8388608, "
-        "'filename': '%s'}, 'id': 'slow'}", pipe_path);
-    int reader;
-    char buf[65536];
-    ssize_t n;
+    GThread *thread;
+    int reader, queued = 0;
     json_object *obj;
 
     g_assert_cmpint(mkfifo(pipe_path, 0600), ==, 0);
     /* For writing too, so that it has no end before the emulator opens it. */
-    reader = open(pipe_path, O_RDWR | O_CLOEXEC);
+    reader = open(pipe_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     g_assert_cmpint(reader, >=, 0);
-    qts = qtest_start(qtest_binary(""), dir, "oob", args);
+    command.qts = qtest_start(qtest_binary(""), dir, "oob", args);
     busy = greeted(&s);
     expect_ok(busy, "{'execute': 'qmp_capabilities', 'arguments': "
               "{'enable': ['oob']}}");
-    ask(busy, text);
+    /* What came before is in the pipe once this is answered. */
+    qtest_readb(command.qts, 0);
+    while (drain(reader)) {
+    }
+    g_assert_cmpint(fcntl(reader, F_SETPIPE_SZ, 4096), ==, 4096);
+    thread = g_thread_new("long", run_long_command, &command);
+    while (!queued) {
+        g_assert_cmpint(ioctl(reader, FIONREAD, &queued), ==, 0);
+    }
+    /* The rest of the line does not fit. */
+    ask(busy, "{'execute': 'query-name', 'id': 'slow'}");
     ask(busy, "{'exec-oob': 'yank', 'arguments': {'instances': []}, "
         "'id': 'quick'}");
     obj = reply(busy);
@@ -505,17 +536,18 @@ static void test_oob_busy(void)
                     ==, "quick");
     g_assert_true(json_object_object_get_ex(obj, "return", NULL));
     json_object_put(obj);
-    for (size_t left = 8388608; left; left -= (size_t)n) {
-        n = read(reader, buf, MIN(sizeof(buf), left));
-        g_assert_cmpint(n, >, 0);
+    g_assert_false(qatomic_read(&command.done));
+    while (!qatomic_read(&command.done)) {
+        drain(reader);
     }
+    g_thread_join(thread);
     obj = reply(busy);
     g_assert_cmpstr(json_object_get_string(json_object_object_get(obj, "id")),
                     ==, "slow");
     json_object_put(obj);
-    close(reader);
     qtest_client_free(busy);
-    qtest_quit(qts);
+    qtest_quit(command.qts);
+    close(reader);
     qtest_folder_free(g_steal_pointer(&dir));
 }
 

@@ -104,6 +104,18 @@ static void test_ged(void)
     g_assert_cmphex(read_events(vm), ==, ACPI_GED_POWER_BUTTON);
     g_assert_cmphex(read_events(vm), ==, 0); /* reading clears it */
 
+    /* What was not read before a reset is nobody's. */
+    vm_request_powerdown(vm);
+    while (probe.rises < 2) {
+        bql_unlock(vm);
+        g_main_context_iteration(vm->main_context, TRUE);
+        bql_lock(vm);
+    }
+    ged->memhp_state.selector = 7;
+    device_tree_reset(vm);
+    g_assert_cmphex(read_events(vm), ==, 0);
+    g_assert_cmpuint(ged->memhp_state.selector, ==, 0);
+
     write_reg(vm, ACPI_GED_SLEEP_CONTROL, 5 << 2); /* not enabled */
     write_reg(vm, ACPI_GED_SLEEP_CONTROL, 1 << 5 | 3 << 2); /* not S5 */
     write_reg(vm, ACPI_GED_RESET, 1);
@@ -115,6 +127,26 @@ static void test_ged(void)
         bql_lock(vm);
     }
     hw_double_free(vm);
+}
+
+/* --- Language ------------------------------------------------------------- */
+
+/* More resources than fit the octet that a length could be. */
+static void test_long_crs(void)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    GByteArray *resources = g_byte_array_new();
+
+    while (resources->len < 298) {
+        aml_put(resources, 0xa5, 1);
+    }
+    aml_put_crs(out, resources);
+    /* Name _CRS, Buffer, PkgLength of two octets, WordConst 300, data */
+    g_assert_cmpuint(out->len, ==, 5 + 1 + 2 + 3 + 300);
+    g_assert_cmpint(memcmp(out->data, "\x08_CRS\x11\x41\x13\x0b\x2c\x01\xa5",
+                           12), ==, 0);
+    g_assert_cmpint(memcmp(out->data + 5 + 1 + 2 + 3 + 297, "\xa5\x79\0", 3),
+                    ==, 0);
 }
 
 /* --- Tables --------------------------------------------------------------- */
@@ -293,6 +325,7 @@ int main(int argc, char **argv)
     g_test_add_func("/acpi/aml-data", test_aml_data);
     g_test_add_func("/acpi/aml-length", test_aml_length);
     g_test_add_func("/acpi/ged", test_ged);
+    g_test_add_func("/acpi/long-crs", test_long_crs);
     g_test_add_func("/acpi/tables", test_tables);
     g_test_add_func("/acpi/fw-cfg-section", test_fw_cfg_section);
     return g_test_run();

@@ -5,6 +5,8 @@
  */
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
+#include <sys/stat.h>
+#include "../../system/fdset-internal.h"
 #include "hw-double.h"
 #include "hw/core/device.h"
 #include "qapi/qapi-commands-machine.h"
@@ -323,6 +325,45 @@ static void test_pmemsave(void)
     g_assert_cmpint(g_rmdir(dir), ==, 0);
 }
 
+/*
+ * Where a write may wait for somebody, nothing is saved: neither to a pipe
+ * nobody reads, nor to one that somebody opened and never reads.
+ */
+static void test_pmemsave_pipe(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("test-machine-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "pipe", NULL);
+    VM *vm = hw_double_new(RAM_BYTES);
+    QmpContext ctx = { .vm = vm };
+    QmpPmemsaveArgs args = { .val = 0, .size = RAM_BYTES, .filename = path };
+    int64_t id = 3;
+    int fds[2];
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    for (int i = 0; i < 3; i++) {
+        int reader = i ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+        Error *err = NULL;
+
+        if (i == 2) {
+            g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+            fdset_add(vm->fdsets, &id, fds[1], NULL);
+            args.filename = (char *)"/dev/fdset/3";
+        }
+        g_assert_false(qmp_pmemsave(&ctx, &args, &err));
+        g_assert_nonnull(strstr(error_get_pretty(err), args.filename));
+        g_assert_nonnull(strstr(error_get_pretty(err),
+                                "not a regular file"));
+        error_free(err);
+        if (reader >= 0) {
+            close(reader);
+        }
+    }
+    close(fds[0]);
+    hw_double_free(vm);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -335,5 +376,6 @@ int main(int argc, char **argv)
     g_test_add_func("/machine/serials", test_serials);
     g_test_add_func("/machine/qom-paths", test_qom_paths);
     g_test_add_func("/machine/pmemsave", test_pmemsave);
+    g_test_add_func("/machine/pmemsave-pipe", test_pmemsave_pipe);
     return g_test_run();
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of system/runstate.c and runstate-requests.c. */
+/* Tests of system/runstate.c, runstate-requests.c and daemonize.c. */
 #include "qemu/osdep.h"
+#include <signal.h>
+#include <sys/prctl.h>
 #include "qapi/qapi-emit-events.h"
+#include "system/daemonize.h"
 #include "vm-double.h"
 
 typedef struct Log {
@@ -290,6 +293,23 @@ static void test_concurrent(void)
     finish(&log);
 }
 
+/*
+ * The process that a tie is to be to is the caller's to know: whoever is the
+ * parent now may only have taken over when that one ended.
+ */
+static void test_tie_to_parent(void)
+{
+    g_autoptr(Error) err = NULL;
+    int signo;
+
+    g_assert_true(exit_with_parent_enable(getppid(), NULL));
+    g_assert_cmpint(prctl(PR_GET_PDEATHSIG, &signo), ==, 0);
+    g_assert_cmpint(signo, ==, SIGTERM);
+    g_assert_false(exit_with_parent_enable(getpid(), &err));
+    g_assert_nonnull(strstr(error_get_pretty(err), "has ended"));
+    g_assert_cmpint(prctl(PR_SET_PDEATHSIG, 0), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -301,5 +321,6 @@ int main(int argc, char **argv)
     g_test_add_func("/runstate/stop-from-vcpu", test_stop_from_vcpu);
     g_test_add_func("/runstate/guest-failure", test_guest_failure);
     g_test_add_func("/runstate/concurrent", test_concurrent);
+    g_test_add_func("/daemonize/tie-to-parent", test_tie_to_parent);
     return g_test_run();
 }

@@ -15,6 +15,7 @@ typedef struct DoubleCPU {
     uint64_t published; /* what get_state() stored */
     unsigned puts;
     unsigned kicks;     /* [atomic] */
+    bool get_fails;     /* [lock: bql] get_state() does */
     /* Run by the vCPU's thread in each round; false: the guest fails. */
     bool (*guest)(CPUState *cpu, Error **errp);
 } DoubleCPU;
@@ -69,6 +70,10 @@ static bool double_get(CPUState *cpu, Error **errp)
 {
     DoubleCPU *d = cpu->accel_data;
 
+    if (d->get_fails) {
+        error_setg(errp, "told to keep its state");
+        return false;
+    }
     d->published = d->counter;
     return true;
 }

@@ -14,7 +14,7 @@ void aml_put(GByteArray *out, uint64_t value, unsigned size_bytes);
 /* Data objects. */
 void aml_put_integer(GByteArray *out, uint32_t value);
 void aml_put_string(GByteArray *out, const char *text);
-void aml_put_buffer(GByteArray *out, const void *data, uint8_t len_bytes);
+void aml_put_buffer(GByteArray *out, const void *data, uint32_t len_bytes);
 /* The seven characters of a plug-and-play identity. */
 void aml_put_eisa_id(GByteArray *out, const char *id);
 
