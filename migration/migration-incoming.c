@@ -5,10 +5,7 @@
  * held, but for the thread's own part.
  */
 #include "qemu/osdep.h"
-#include <linux/sockios.h>
 #include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "io/channel-socket.h"
 #include "migration/migration-internal.h"
@@ -23,7 +20,6 @@
 
 /* After a failure, for the source to read our verdict and hang up. */
 #define DRAIN_MS 500
-#define ACKNOWLEDGED_POLL_MS 1
 
 static void incoming_on_change(void *opaque, MigrationStatus status)
 {
@@ -102,39 +98,10 @@ static void drain(QIOChannel *ioc)
  * meanwhile, and think that all is well: nothing is read. What has arrived
  * there can be read after the reset, too.
  */
-static void await_arrival(QIOChannel *ioc)
-{
-    int64_t end_ms = clock_host_ms() + DRAIN_MS;
-    int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_OUT) : -1;
-    int domain = AF_UNSPEC, left_bytes;
-    socklen_t size = sizeof(domain);
-
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
-        domain == AF_UNIX) {
-        return; /* there at once */
-    }
-    while (ioctl(fd, SIOCOUTQ, &left_bytes) == 0 && left_bytes &&
-           clock_host_ms() < end_ms) {
-        struct pollfd pfd = { .fd = fd };
-
-        /* Nothing tells of an acknowledgement; a hang-up ends the wait. */
-        if (poll(&pfd, 1, ACKNOWLEDGED_POLL_MS) > 0) {
-            break;
-        }
-    }
-}
-
 static void tell_failure(MigrationIncomingState *mis, const char *reason)
 {
-    switch (migration_incoming_send_failure(mis, reason)) {
-    case RETURN_PATH_NONE:
-        break;
-    case RETURN_PATH_ASKED:
+    if (migration_incoming_send_failure(mis, reason)) {
         drain(mis->channel);
-        break;
-    case RETURN_PATH_UNASKED:
-        await_arrival(mis->channel);
-        break;
     }
 }
 
@@ -186,10 +153,21 @@ static void incoming_yank(void *opaque)
     incoming_shutdown_channel(opaque, QIO_CHANNEL_SHUTDOWN_BOTH);
 }
 
+static gboolean incoming_cut(void *opaque)
+{
+    incoming_shutdown_channel(opaque, QIO_CHANNEL_SHUTDOWN_BOTH);
+    return G_SOURCE_REMOVE;
+}
+
 static void incoming_release(MigrationIncomingState *mis)
 {
     QIOChannel *ioc;
 
+    if (mis->cut_timer) {
+        g_source_destroy(mis->cut_timer);
+        g_source_unref(mis->cut_timer);
+        mis->cut_timer = NULL;
+    }
     yank_unregister_function(mis->vm, &migration_yank_instance, incoming_yank,
                              mis);
     yank_unregister_instance(mis->vm, &migration_yank_instance);
@@ -281,8 +259,14 @@ void migration_incoming_abort(MigrationIncomingState *mis)
         yank_unregister_instance(mis->vm, &migration_yank_instance);
         migration_advance(&mis->machine, MIGRATION_EV_FAIL, NULL);
     }
-    /* The source shall still hear that its guest was not taken over. */
+    /* The source shall still hear that its guest was not taken over, but
+     * may not read at all. */
     incoming_shutdown_channel(mis, QIO_CHANNEL_SHUTDOWN_READ);
+    if (mis->thread && !mis->cut_timer) {
+        mis->cut_timer = g_timeout_source_new(MIGRATION_REFUSE_MS);
+        g_source_set_callback(mis->cut_timer, incoming_cut, mis, NULL);
+        g_source_attach(mis->cut_timer, mis->vm->main_context);
+    }
 }
 
 /* --- The start ------------------------------------------------------------ */

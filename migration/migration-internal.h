@@ -29,6 +29,11 @@ void migration_source_start_channel(MigrationState *s, QIOChannel *ioc);
 bool migration_source_allowed(MigrationState *s, Error **errp);
 /* Nothing if there is nothing to cancel. */
 void migration_source_cancel(MigrationState *s);
+/*
+ * The guest goes on as it was before the migration stopped it, unless someone
+ * changed its state, or asked for a stop, meanwhile. Also the migration thread.
+ */
+void migration_source_restore_guest(MigrationState *s);
 /* vm_invoke() callback: the thread has ended, move on to the final status. */
 void migration_source_cleanup(VM *vm, void *opaque);
 /* migration_fail(), the error telling the phase. Any thread. */
@@ -40,6 +45,9 @@ void migration_source_shutdown_channel(MigrationState *s);
  * the answer of one that has can still be read. Any thread.
  */
 void migration_source_end_sending(MigrationState *s);
+
+/* A refusal can be sent for so long when the process is to end. */
+#define MIGRATION_REFUSE_MS 1000
 
 /* How long that answer is waited for, unless a test says otherwise. */
 #define MIGRATION_ANSWER_WAIT_MS 10000
@@ -62,7 +70,10 @@ bool migration_incoming_listen(MigrationIncomingState *mis,
 /* The main channel is there; takes a reference. */
 void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc);
 bool migration_incoming_idle(MigrationIncomingState *mis);
-/* Makes it fail soon without a report or an exit. */
+/*
+ * Makes it fail without a report or an exit: soon if the source does as it
+ * should, else within MIGRATION_REFUSE_MS and the time a close takes.
+ */
 void migration_incoming_abort(MigrationIncomingState *mis);
 
 /* --- migration-info.c ---------------------------------------------------- */

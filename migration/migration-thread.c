@@ -177,11 +177,55 @@ static bool phase_iterate(MigrationState *s, Error **errp)
     return false;
 }
 
-/* BQL held. */
-static bool switchover_locked(MigrationState *s, Error **errp)
+/* One wait for the main loop. */
+typedef struct Turn {
+    MigrationState *s;
+    bool over; /* [lock: s->machine.lock] */
+} Turn;
+
+static void turn_over(VM *vm, void *opaque)
 {
+    Turn *turn = opaque;
+    MigrationMachine *machine = &turn->s->machine;
+
+    g_mutex_lock(&machine->lock);
+    turn->over = true;
+    g_cond_broadcast(&machine->changed);
+    g_mutex_unlock(&machine->lock);
+}
+
+/*
+ * Lets main do all it was asked for before this call. It lives as long as this
+ * thread does. BQL held; let go of meanwhile.
+ */
+static void wait_for_main(MigrationState *s)
+{
+    Turn turn = { .s = s };
+
+    vm_invoke(s->vm, turn_over, &turn);
+    bql_unlock(s->vm);
+    g_mutex_lock(&s->machine.lock);
+    while (!turn.over) {
+        g_cond_wait(&s->machine.changed, &s->machine.lock);
+    }
+    g_mutex_unlock(&s->machine.lock);
+    bql_lock(s->vm);
+}
+
+/*
+ * Stops the guest when nothing that it asked for, a reset say, is still to
+ * happen: what is sent is a guest to which it has. BQL held.
+ */
+static bool stop_guest(MigrationState *s, Error **errp)
+{
+    int exit_code;
+
     if (migration_should_stop(s)) {
         error_setg(errp, "told to stop before the switchover");
+        return false;
+    }
+    if (vm_shutdown_requested(s->vm, &exit_code)) {
+        error_setg(errp, "the guest was shut down before the switchover");
         return false;
     }
     SET(s->times.downtime_start_ms, clock_host_ms());
@@ -194,6 +238,30 @@ static bool switchover_locked(MigrationState *s, Error **errp)
         return false;
     }
     s->vm_was_stopped_by_us = true;
+    return true;
+}
+
+/* BQL held. */
+static bool switchover_locked(MigrationState *s, Error **errp)
+{
+    for (;;) {
+        while (vm_requests_pending(s->vm) && !migration_should_stop(s)) {
+            wait_for_main(s);
+        }
+        if (!stop_guest(s, errp)) {
+            return false;
+        }
+        if (!vm_requests_pending(s->vm)) {
+            break;
+        }
+        /* The last vCPU to stop has asked for something. */
+        migration_source_restore_guest(s);
+        if (s->vm_was_stopped_by_us) {
+            error_setg(errp, "the guest cannot be started for what it asked "
+                             "for last");
+            return false;
+        }
+    }
     trace_migration_switchover(RunState_str(s->old_runstate),
                                GET(s->counters.remaining_pages));
     /* The BQL is let go of in the middle of what follows. */
@@ -242,11 +310,21 @@ static bool phase_complete(MigrationState *s, Error **errp)
     return ok;
 }
 
-/* The far end of what was committed may be a running guest. */
+/*
+ * The far end of what was committed may be a running guest: also that of a
+ * pipe or a command, however it ends. A file has nobody yet.
+ */
 static bool someone_may_run_it(MigrationState *s)
 {
     return s->committed &&
-           qio_channel_has_feature(s->channel, QIO_CHANNEL_FEATURE_DUPLEX);
+           !qio_channel_has_feature(s->channel, QIO_CHANNEL_FEATURE_SEEKABLE);
+}
+
+/* Told to stop, so that it is not known how much was read at the far end. */
+static bool was_cut_off(MigrationState *s)
+{
+    return migration_should_stop(s) &&
+           !qio_channel_has_feature(s->channel, QIO_CHANNEL_FEATURE_DUPLEX);
 }
 
 static bool phase_outcome(MigrationState *s, Error **errp)
@@ -255,15 +333,22 @@ static bool phase_outcome(MigrationState *s, Error **errp)
         return return_path_wait(s->return_path, -1, errp);
     }
     /*
-     * No answer can come, but a cancel may have. A guest behind a socket may
-     * run already; a file or a command has nobody yet.
+     * No answer can come, but a cancel may have. What a socket has taken
+     * arrives all the same; a cancel ends a command.
      */
-    if (migration_should_stop(s) && !someone_may_run_it(s)) {
+    if (was_cut_off(s)) {
         error_setg(errp, "told to stop before the channel was closed");
         return false;
     }
     /* A command's exit status, a file's last error. */
-    return qio_channel_close(s->channel, errp);
+    if (!qio_channel_close(s->channel, errp)) {
+        return false;
+    }
+    if (someone_may_run_it(s) && was_cut_off(s)) {
+        error_setg(errp, "told to stop while the channel was being closed");
+        return false;
+    }
+    return true;
 }
 
 typedef struct MigrationPhase {

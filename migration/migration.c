@@ -129,8 +129,7 @@ void migration_lend_bql(QEMUFile *f, BQLLoan *loan, VM *vm)
 
 /* --- The end -------------------------------------------------------------- */
 
-/* The guest goes on as it was before the migration stopped it. */
-static void restore_guest(MigrationState *s)
+void migration_source_restore_guest(MigrationState *s)
 {
     Error *err = NULL;
     bool ok;
@@ -147,6 +146,7 @@ static void restore_guest(MigrationState *s)
     } else {
         ok = runstate_set(s->vm, s->old_runstate, &err);
     }
+    s->vm_was_stopped_by_us = !ok;
     if (!ok) {
         error_prepend(&err, "cannot go back to the run state before the "
                             "migration: ");
@@ -220,14 +220,14 @@ static void move_to_end(MigrationState *s)
         give_up_guest(s);
     } else if (migration_status(&s->machine) == MIGRATION_STATUS_CANCELLING) {
         event = MIGRATION_EV_CANCEL_DONE;
-        restore_guest(s);
+        migration_source_restore_guest(s);
     } else {
         event = MIGRATION_EV_FAIL;
     }
     moved = migration_advance(&s->machine, event, NULL);
     g_assert(moved);
     if (event == MIGRATION_EV_FAIL) {
-        restore_guest(s);
+        migration_source_restore_guest(s);
     }
 }
 

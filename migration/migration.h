@@ -49,8 +49,24 @@ typedef struct MigrationTimes {
 typedef struct BQLLoan {
     VM *vm;
     bool lent;
-    bool refused; /* what is saved must be as of one moment: no access now */
+    bool refused; /* no access now */
 } BQLLoan;
+
+/*
+ * What is saved must be as of one moment. A handler's save_live_complete()
+ * refuses the loan at its last look at what others may write, and from then on
+ * nothing may be flushed; savevm_complete() allows it again when the devices
+ * are saved, or will not be. That thread.
+ */
+static inline void bql_loan_refuse(BQLLoan *loan)
+{
+    loan->refused = true;
+}
+
+static inline void bql_loan_allow(BQLLoan *loan)
+{
+    loan->refused = false;
+}
 
 struct MigrationState {
     /* [const] for the life of the VM */
@@ -136,6 +152,7 @@ struct MigrationIncomingState {
 
     /* [lock: bql] */
     GThread *thread;
+    GSource *cut_timer; /* ends a write after an abort */
     struct QIONetListener *listener;
     struct SocketAddressList *listen_addresses;
     bool deferred;      /* -incoming defer: migrate-incoming may come */

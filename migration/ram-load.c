@@ -136,6 +136,22 @@ static bool set_block_size(RAMLoadState *ls, RAMBlock *block,
     return true;
 }
 
+static bool check_all_listed(RAMLoadState *ls, Error **errp)
+{
+    for (size_t i = 0; i < ls->n_blocks; i++) {
+        const RAMLoadBlock *lb = &ls->blocks[i];
+
+        /* One that is empty may stand behind the end of the list. */
+        if (lb->block->migratable && lb->block->used_bytes && !lb->listed) {
+            error_setg(errp, "block list: block '%s' is not in it; give both "
+                       "sides the same memory", lb->block->id);
+            return false;
+        }
+    }
+    ls->has_list = true;
+    return true;
+}
+
 static bool load_block_list(RAMLoadState *ls, QEMUFile *f,
                             uint64_t total_bytes, Error **errp)
 {
@@ -147,6 +163,12 @@ static bool load_block_list(RAMLoadState *ls, QEMUFile *f,
             error_prepend(errp, "block list: ");
             return false;
         }
+        if (lb->listed) {
+            error_setg(errp, "block list: block '%s' is in it twice",
+                       lb->block->id);
+            return false;
+        }
+        lb->listed = true;
         used_bytes = qemu_get_be64(f);
         if (!qemu_file_ok(f, errp) ||
             !set_block_size(ls, lb->block, used_bytes, errp)) {
@@ -162,7 +184,7 @@ static bool load_block_list(RAMLoadState *ls, QEMUFile *f,
         }
         total_bytes -= used_bytes;
     }
-    return true;
+    return check_all_listed(ls, errp);
 }
 
 /* --- pages --- */
@@ -358,6 +380,11 @@ bool ram_load_state(QEMUFile *f, void *opaque, int version_id, Error **errp)
             error_propagate(errp, err);
             return false;
         }
+    }
+    /* START, which everything else comes behind, has it. */
+    if (!ls->has_list) {
+        error_setg(errp, "the block list is missing");
+        return false;
     }
     return true;
 }

@@ -344,7 +344,7 @@ bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
             return false;
         }
     } while (dirty_pages(rs));
-    rs->s->bql_loan.refused = true;
+    bql_loan_refuse(&rs->s->bql_loan);
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, 0);
     return qemu_file_ok(f, errp);

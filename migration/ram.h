@@ -45,6 +45,7 @@ typedef struct RAMLoadBlock {
     RAMBlock *block;
     /* Pages that may hold something: populated here, or received. */
     unsigned long *touched;
+    bool listed; /* the block list had it */
 } RAMLoadBlock;
 
 /* Also pages that someone else wrote since loading began. */
@@ -69,6 +70,7 @@ typedef struct RAMLoadState {
     VM *vm;
     RAMLoadBlock *blocks; /* all of the VM */
     size_t n_blocks;
+    bool has_list; /* the block list came */
     bool logging; /* memory_dirty_log_start() was called */
     RAMLoadBlock *last; /* the previous page record's; NULL before any */
 } RAMLoadState;

@@ -5,7 +5,7 @@
  * writes, under rp_mutex.
  */
 #include "qemu/osdep.h"
-#include <sys/socket.h>
+#include <poll.h>
 
 #include "migration/return-path.h"
 #include "migration/migration-internal.h"
@@ -13,6 +13,9 @@
 #include "qemu/cutils.h"
 #include "qemu/thread.h"
 #include "trace-events.h"
+
+/* The reason for a refusal may come this much later than that. */
+#define REASON_WAIT_MS 200
 
 /* --- source --------------------------------------------------------------- */
 
@@ -80,35 +83,66 @@ static void hung_up_error(ReturnPath *rp, Error **errp)
     }
 }
 
-/*
- * The words behind a SHUT, NULL if there are none. They came with it, or not
- * at all: nothing is waited for.
- */
+/* Waits, until @end_us, for @len_bytes that can be got without reading. */
+static bool wait_buffered(QEMUFile *f, size_t len_bytes, int64_t end_us)
+{
+    QIOChannel *ioc = qemu_file_channel(f);
+    int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_IN) : -1;
+    size_t there;
+
+    while ((there = qemu_file_buffered(f)) < len_bytes) {
+        int64_t left_us = end_us - g_get_monotonic_time();
+        struct pollfd pfd = { .fd = fd, .events = POLLIN };
+        const uint8_t *p;
+
+        if (fd < 0 || left_us <= 0 ||
+            poll(&pfd, 1, (int)(left_us / 1000) + 1) <= 0 ||
+            qemu_peek_buffer(f, &p, there + 1) <= there) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* For a terminal and a log: nothing that is not shown as itself. */
+static char *printable(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    GString *clean = g_string_new(NULL);
+
+    for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        GUnicodeType type = g_unichar_type(c);
+
+        if (g_ascii_isspace(*p)) {
+            g_string_append_c(clean, ' ');
+        } else if (g_unichar_isprint(c) && type != G_UNICODE_LINE_SEPARATOR &&
+                   type != G_UNICODE_PARAGRAPH_SEPARATOR) {
+            g_string_append_unichar(clean, c);
+        }
+    }
+    return g_string_free(clean, clean->len == 0);
+}
+
+/* The words behind a SHUT, NULL if none come. */
 static char *read_reason(QEMUFile *f)
 {
+    int64_t end_us = g_get_monotonic_time() + REASON_WAIT_MS * 1000;
     char text[MIG_RP_MSG_MAX_BYTES + 1];
-    char *valid;
     uint16_t type, length_bytes;
 
-    if (qemu_file_buffered(f) < 2 * sizeof(uint16_t)) {
+    if (!wait_buffered(f, 2 * sizeof(uint16_t), end_us)) {
         return NULL;
     }
     type = qemu_get_be16(f);
     length_bytes = qemu_get_be16(f);
     if (type != MIG_RP_MSG_REASON || length_bytes > MIG_RP_MSG_MAX_BYTES ||
-        length_bytes > qemu_file_buffered(f)) {
+        !wait_buffered(f, length_bytes, end_us)) {
         return NULL;
     }
     qemu_get_buffer(f, text, length_bytes);
     text[length_bytes] = '\0';
-    for (char *c = text; *c; c++) {
-        *c = g_ascii_iscntrl(*c) ? ' ' : *c;
-    }
-    valid = g_utf8_make_valid(text, -1);
-    if (!*valid) {
-        g_clear_pointer(&valid, g_free);
-    }
-    return valid;
+    return printable(text);
 }
 
 static void refused_error(ReturnPath *rp, uint32_t value, Error **errp)
@@ -342,14 +376,9 @@ bool migration_incoming_send_pong(MigrationIncomingState *mis, uint32_t value,
 static bool source_hung_up(QIOChannel *ioc)
 {
     int fd = ioc->ops->poll_fd ? ioc->ops->poll_fd(ioc, G_IO_IN) : -1;
-    ssize_t n;
-    uint8_t octet;
+    struct pollfd pfd = { .fd = fd, .events = POLLRDHUP };
 
-    if (fd < 0) {
-        return false;
-    }
-    n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno == ECONNRESET);
+    return fd >= 0 && poll(&pfd, 1, 0) > 0;
 }
 
 bool migration_incoming_send_success(MigrationIncomingState *mis,
@@ -385,34 +414,31 @@ static uint16_t reason_length(const char *reason)
     return length_bytes;
 }
 
-ReturnPathAsked migration_incoming_send_failure(MigrationIncomingState *mis,
-                                                const char *reason)
+bool migration_incoming_send_failure(MigrationIncomingState *mis,
+                                     const char *reason)
 {
     uint16_t length_bytes = reason_length(reason);
-    ReturnPathAsked asked = RETURN_PATH_ASKED;
+    bool asked, sent = false;
 
     g_mutex_lock(&mis->rp_mutex);
-    if (!mis->to_src &&
+    asked = mis->to_src != NULL;
+    if (!asked &&
         migration_cap(&mis->config, MIGRATION_CAPABILITY_RETURN_PATH) &&
         qio_channel_has_feature(mis->channel, QIO_CHANNEL_FEATURE_DUPLEX)) {
         mis->to_src = qemu_file_new_output(mis->channel);
-        asked = RETURN_PATH_UNASKED;
     }
-    if (!mis->to_src) {
-        asked = RETURN_PATH_NONE;
-    } else {
+    if (mis->to_src) {
         qemu_put_be16(mis->to_src, MIG_RP_MSG_SHUT);
         qemu_put_be16(mis->to_src, sizeof(uint32_t));
         qemu_put_be32(mis->to_src, 1);
         qemu_put_be16(mis->to_src, MIG_RP_MSG_REASON);
         qemu_put_be16(mis->to_src, length_bytes);
         qemu_put_buffer(mis->to_src, reason, length_bytes);
-        if (qemu_fflush(mis->to_src, NULL)) {
-            trace_migration_return_path_send(messages[MIG_RP_MSG_SHUT].name, 1);
-        } else {
-            asked = RETURN_PATH_NONE;
-        }
+        sent = qemu_fflush(mis->to_src, NULL);
+    }
+    if (sent) {
+        trace_migration_return_path_send(messages[MIG_RP_MSG_SHUT].name, 1);
     }
     g_mutex_unlock(&mis->rp_mutex);
-    return asked;
+    return sent && asked;
 }

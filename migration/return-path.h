@@ -45,18 +45,12 @@ void return_path_free(ReturnPath *rp);
 bool migration_incoming_send_success(MigrationIncomingState *mis,
                                      Error **errp);
 
-typedef enum ReturnPathAsked {
-    RETURN_PATH_NONE,    /* nothing could be sent */
-    RETURN_PATH_ASKED,   /* the source reads answers */
-    RETURN_PATH_UNASKED, /* it would have asked, perhaps */
-} ReturnPathAsked;
-
 /*
  * Tells the source that the load failed, and why. Also before it has asked
- * for answers: one that will ask listens already, others never look. Loading
- * thread.
+ * for answers: one that will ask listens already, others never look. True: it
+ * was sent, and the source has asked for it. Loading thread.
  */
-ReturnPathAsked migration_incoming_send_failure(MigrationIncomingState *mis,
-                                                const char *reason);
+bool migration_incoming_send_failure(MigrationIncomingState *mis,
+                                     const char *reason);
 
 #endif

@@ -163,6 +163,10 @@ static bool load_named_section(LoadRecord *r, Error **errp)
                    "the destination the same devices");
         return false;
     }
+    if ((se->ops != NULL) != (r->type == QEMU_VM_SECTION_START)) {
+        error_setg(errp, "it is %s live section", se->ops ? "a" : "no");
+        return false;
+    }
     if (version_id > se->version_id) {
         error_setg(errp, "%s/version: %" PRIu32 " is newer than "
                    "%" PRIu32 ", the latest known here", se->name,
@@ -171,6 +175,7 @@ static bool load_named_section(LoadRecord *r, Error **errp)
     }
     map_section_id(r->mis, se, r->section_id);
     se->load_version_id = version_id;
+    se->ended = false;
     se->loaded = load_body(r, se, errp);
     return se->loaded;
 }
@@ -193,7 +198,15 @@ static bool load_numbered_section(LoadRecord *r, Error **errp)
     }
     memcpy(r->name, se->name, sizeof(r->name));
     r->instance_id = se->instance_id;
-    return load_body(r, se, errp);
+    if (!se->ops) {
+        error_setg(errp, "it is no live section");
+        return false;
+    }
+    if (!load_body(r, se, errp)) {
+        return false;
+    }
+    se->ended = r->type == QEMU_VM_SECTION_END;
+    return true;
 }
 
 /* --- records -------------------------------------------------------------- */
@@ -216,6 +229,18 @@ static bool load_record(LoadRecord *r, Error **errp)
     }
 }
 
+/* Without both ends of a live section it is not known to be complete. */
+static bool check_live(const SaveStateEntry *se, Error **errp)
+{
+    if (se->loaded && se->ended) {
+        return true;
+    }
+    error_setg(errp, "the stream ends without the %s of section '%s' instance "
+               "%" PRIu32 "; it is not complete",
+               se->loaded ? "end" : "start", se->name, se->instance_id);
+    return false;
+}
+
 /*
  * A device that its source never leaves out and that did not come is not in
  * the source's machine: here it would go on as after a reset.
@@ -227,6 +252,9 @@ static bool check_missing(MigrationIncomingState *mis, Error **errp)
     for (size_t i = 0; i < reg->entries->len; i++) {
         const SaveStateEntry *se = savevm_entry(reg, i);
 
+        if (se->ops && !check_live(se, errp)) {
+            return false;
+        }
         if (se->vmsd && !se->vmsd->needed && !se->loaded) {
             error_setg(errp, "the stream ends without a section '%s' instance "
                        "%" PRIu32 ", which this machine has; give both sides "
@@ -364,6 +392,7 @@ static bool load_setup(MigrationIncomingState *mis, QEMUFile *f, Error **errp)
 
         se->has_load_id = false;
         se->loaded = false;
+        se->ended = false;
         if (se->ops) {
             se->loading = true;
             if (!se->ops->load_setup(f, se->opaque, errp)) {

@@ -23,7 +23,8 @@ typedef struct SaveStateEntry {
 
     /* [own: load] */
     bool loading; /* load_setup() was called and load_cleanup() was not */
-    bool loaded;  /* the stream had it */
+    bool loaded;  /* the stream had it; of a live section the START */
+    bool ended;   /* live: the END came, and no START behind it */
     bool has_load_id;
     uint32_t load_id; /* the stream's latest section id of this entry */
     uint32_t load_version_id;

@@ -320,18 +320,14 @@ bool savevm_complete(MigrationState *s, QEMUFile *f, Error **errp)
     size_t eof_at;
     bool ok;
 
-    if (!complete_live(s, f, errp)) {
-        s->bql_loan.refused = false;
-        return false;
-    }
     /*
      * Writing to @f may let go of the BQL. Devices must be as of one moment,
      * and the same as memory: what they have goes to memory first.
      */
     memory = qio_channel_buffer_new(DEVICES_MAX_BYTES);
     rest = qemu_file_new_output(memory);
-    ok = complete_rest(s, rest, &eof_at, errp);
-    s->bql_loan.refused = false;
+    ok = complete_live(s, f, errp) && complete_rest(s, rest, &eof_at, errp);
+    bql_loan_allow(&s->bql_loan);
     if (ok) {
         size_t len_bytes;
         const void *data = qio_channel_buffer_data(memory, &len_bytes);

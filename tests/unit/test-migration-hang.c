@@ -345,6 +345,119 @@ static void test_destination_quit(void)
     pair_free(p);
 }
 
+static gboolean too_late(void *opaque)
+{
+    g_error("the end of the process waits for the source");
+    return G_SOURCE_REMOVE;
+}
+
+/* A source that reads no answer: a PONG, or the last one, cannot be sent. */
+static void test_destination_quit_unread(void)
+{
+    static const uint64_t offsets[] = { 0, 8 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        guint id = g_timeout_add(PAIR_WAIT_MS, too_late, NULL);
+        Pair *p = pair_new();
+
+        channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, offsets[i],
+                             CHANNEL_GATE_WAIT);
+        pair_start(p);
+        g_assert_true(channel_gate_wait_arrived(
+            p->dst.gate, CHANNEL_GATE_WRITE, PAIR_WAIT_MS));
+        migration_shutdown(p->dst.vm);
+        g_assert_true(side_idle(&p->dst));
+        g_source_remove(id);
+        side_wait(&p->src);
+        pair_free(p);
+    }
+}
+
+/* What the guest does last, and what comes of it. */
+typedef struct LastRequest {
+    Side *side;
+    void (*ask)(VM *vm);
+    unsigned stops;
+    unsigned served;
+    bool ran; /* when it was served */
+} LastRequest;
+
+static void ask_reset(VM *vm)
+{
+    vm_request_reset(vm, SHUTDOWN_CAUSE_GUEST_RESET);
+}
+
+static void ask_shutdown(VM *vm)
+{
+    vm_request_shutdown(vm, SHUTDOWN_CAUSE_GUEST_SHUTDOWN);
+}
+
+static void ask_when_stopped(void *opaque, bool running, RunState state)
+{
+    LastRequest *last = opaque;
+
+    if (!running && last->stops++ == 0) {
+        last->ask(last->side->vm);
+    }
+}
+
+static void serve(void *opaque)
+{
+    LastRequest *last = opaque;
+
+    last->served++;
+    last->ran = runstate_is_running(last->side->vm);
+    last->side->ram->host[0] = 0x77;
+    ram_block_mark_dirty(last->side->ram, 0, 1);
+}
+
+static Pair *last_request(LastRequest *last, void (*ask)(VM *vm))
+{
+    Pair *p = pair_new();
+
+    *last = (LastRequest) { .side = &p->src, .ask = ask };
+    bql_lock(p->src.vm);
+    vm_add_change_state_handler(p->src.vm, ask_when_stopped, last);
+    vm_add_reset_handler(p->src.vm, serve, last);
+    vm_add_powerdown_handler(p->src.vm, serve, last);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    return p;
+}
+
+/* Asked for while the guest is being stopped: happens, and moves with it. */
+static void test_last_request(void)
+{
+    void (*const asks[])(VM *) = { ask_reset, vm_request_powerdown };
+    LastRequest last;
+
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+        Pair *p = last_request(&last, asks[i]);
+
+        side_wait(&p->dst);
+        g_test_message("%s", p->src.events->str);
+        g_assert_cmpuint(last.served, ==, 1);
+        g_assert_true(last.ran);
+        g_assert_cmpuint(last.stops, ==, 2);
+        check_success(p);
+        g_assert_cmpuint(p->dst.ram->host[0], ==, 0x77);
+        pair_free(p);
+    }
+}
+
+/* There is no guest to move any more. */
+static void test_last_shutdown(void)
+{
+    LastRequest last;
+    Pair *p = last_request(&last, ask_shutdown);
+
+    side_wait(&p->dst);
+    side_check(&p->src, "failed", true, "shut down");
+    side_check(&p->dst, "failed", false, "");
+    pair_free(p);
+}
+
 static void check_text(Side *side, bool running, const char *const *wanted)
 {
     MigrationInfo *info;
@@ -417,6 +530,10 @@ int main(int argc, char **argv)
     g_test_add_func("/hang/destination/yank", test_destination_yank);
     g_test_add_func("/hang/destination/cancel", test_destination_cancel);
     g_test_add_func("/hang/destination/quit", test_destination_quit);
+    g_test_add_func("/hang/destination/quit-unread",
+                    test_destination_quit_unread);
+    g_test_add_func("/hang/source/last-request", test_last_request);
+    g_test_add_func("/hang/source/last-shutdown", test_last_shutdown);
     g_test_add_func("/hang/boundaries", test_boundaries);
     return g_test_run();
 }

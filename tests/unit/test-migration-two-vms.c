@@ -7,7 +7,9 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/stat.h>
 
+#include "io/channel-file.h"
 #include "migration-pair.h"
 #include "migration/blocker.h"
 #include "system/runstate.h"
@@ -352,6 +354,35 @@ static void test_cancel_before_decision(void)
     pair_free(p);
 }
 
+/* The same, with something behind the stream that nobody has read. */
+static void test_hang_up_unread(void)
+{
+    uint64_t total = stream_bytes();
+    Pair *p = pair_new();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, total - 1,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_READ,
+                                            PAIR_WAIT_MS));
+    while (channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE) < total) {
+        g_thread_yield();
+    }
+    g_assert_true(qio_channel_write_all(p->src.gate, "x", 1, NULL));
+    side_cancel(&p->src);
+    /* Nothing is read beyond the stream but after a refusal. */
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, total,
+                         CHANNEL_GATE_WAIT);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_READ,
+                                            PAIR_WAIT_MS));
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_READ);
+    side_wait(&p->dst);
+    side_wait(&p->src);
+    side_check(&p->dst, "failed", false, "the source hung up");
+    side_check(&p->src, "cancelled", true, NULL);
+    pair_free(p);
+}
+
 /* As before, and then the connection breaks. */
 static void test_cancel_and_lose(void)
 {
@@ -585,7 +616,15 @@ static void test_file_exec(void)
     g_assert_true(qmp_migrate(&src, &args, NULL));
     bql_unlock(p->src.vm);
     side_wait(&p->src);
-    side_check(&p->src, "failed", true, "exit status 3");
+    check_unknown(&p->src, "exit status 3");
+
+    bql_lock(p->src.vm);
+    g_assert_true(vm_start(p->src.vm, NULL)); /* as 'cont' does */
+    args.uri = (char *)"exec:exit 4";
+    g_assert_true(qmp_migrate(&src, &args, NULL));
+    bql_unlock(p->src.vm);
+    side_wait(&p->src);
+    side_check(&p->src, "failed", true, "exit status 4");
 
     bql_lock(p->src.vm);
     args.uri = file;
@@ -603,6 +642,78 @@ static void test_file_exec(void)
     pair_free(p);
     g_unlink(path);
     g_rmdir(dir);
+}
+
+/* Both sides' commands end badly, and the destination has the guest. */
+static void test_exec_live(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("test-migration-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "pipe", NULL);
+    g_autofree char *out = g_strdup_printf("exec:cat > %s; exit 1", path);
+    g_autofree char *in = g_strdup_printf("exec:cat %s", path);
+    Pair *p = pair_new();
+    QmpContext src = { .vm = p->src.vm };
+    QmpMigrateArgs args = { .uri = out };
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    bql_lock(p->dst.vm);
+    g_assert_true(migration_incoming_start(p->dst.vm, in, NULL));
+    bql_unlock(p->dst.vm);
+    bql_lock(p->src.vm);
+    g_assert_true(qmp_migrate(&src, &args, NULL));
+    bql_unlock(p->src.vm);
+    side_wait(&p->dst);
+    side_wait(&p->src);
+    side_check(&p->dst, "completed", true, NULL);
+    check_unknown(&p->src, "exit status 1");
+    pair_free(p);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+/* A pipe; its reader has all when the source is cancelled, or its write of
+ * the last octet fails. */
+static void one_way(bool cancel)
+{
+    Pair *p = pair_new();
+    uint64_t total;
+    int fds[2];
+
+    bql_lock(p->src.vm);
+    set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
+    bql_unlock(p->src.vm);
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    total = channel_gate_offset(p->src.gate, CHANNEL_GATE_WRITE);
+    pair_free(p);
+
+    p = pair_new();
+    g_assert_cmpint(pipe(fds), ==, 0);
+    qio_channel_unref(p->dst.gate);
+    qio_channel_unref(p->src.gate);
+    p->dst.gate = channel_gate_new(qio_channel_new_fd(fds[0], NULL));
+    p->src.gate = channel_gate_new(qio_channel_new_fd(fds[1], NULL));
+    channel_gate_stop_at(p->src.gate, CHANNEL_GATE_WRITE, total - 1,
+                         cancel ? CHANNEL_GATE_WAIT : CHANNEL_GATE_FAIL);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->src.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    if (cancel) {
+        side_cancel(&p->src);
+    }
+    side_wait(&p->src);
+    check_unknown(&p->src, "");
+    side_wait(&p->dst);
+    /* Only the end of the description is missing, which nobody waits for. */
+    side_check(&p->dst, "completed", true, NULL);
+    pair_free(p);
+}
+
+static void test_one_way(void)
+{
+    one_way(false);
+    one_way(true);
 }
 
 int main(int argc, char **argv)
@@ -634,5 +745,8 @@ int main(int argc, char **argv)
     g_test_add_func("/two-vms/blocker", test_blocker);
     g_test_add_func("/two-vms/tcp", test_tcp);
     g_test_add_func("/two-vms/file-exec", test_file_exec);
+    g_test_add_func("/two-vms/exec-live", test_exec_live);
+    g_test_add_func("/two-vms/one-way", test_one_way);
+    g_test_add_func("/two-vms/hang-up-unread", test_hang_up_unread);
     return g_test_run();
 }

@@ -9,6 +9,11 @@
 #define PAGE TARGET_PAGE_SIZE
 #define PAGES 3000
 
+/* The blocks of load_vm() that migrate. */
+#define LIST                                                                   \
+    "0000000000005004 01 \"a\" 0000000000004000"                               \
+    "05 \"grows\" 0000000000001000"
+
 /* --- malformed --- */
 
 static TestVM *load_vm(void)
@@ -80,6 +85,15 @@ static const struct {
     { "0000000000003004 01 \"a\" 0000000000004000",
       "only 0x3000 are left of the total" },
     { "0000000000004004 01 \"a\" 0000", "input ends early" },
+    { "0000000000004004 01 \"a\" 0000000000004000 0000000000000010",
+      "block list: block 'grows' is not in it" },
+    { "0000000000001004 05 \"grows\" 0000000000001000", "block 'a' is not in" },
+    { "0000000000000004 0000000000000010", "block 'a' is not in" },
+    { "0000000000008004 01 \"a\" 0000000000004000 01 \"a\" 0000000000004000",
+      "block list: block 'a' is in it twice" },
+    { LIST LIST, "block 'a' is in it twice" },
+    { "0000000000000010", "the block list is missing" },
+    { "0000000000000002 01 \"a\" 00 0000000000000010", "list is missing" },
 };
 
 static void test_malformed(void)
@@ -98,12 +112,11 @@ static void test_malformed(void)
 static void test_good(void)
 {
     static const char *const texts[] = {
-        "0000000000000010",
-        "0000000000000004 0000000000000010",
-        "0000000000000200 0000000000000010",
-        "0000000000004004 01 \"a\" 0000000000004000 0000000000000010",
-        ("0000000000004004 01 \"a\" 0000000000004000"
-         "0000000000004004 01 \"a\" 0000000000004000 0000000000000010"),
+        LIST "0000000000000010",
+        LIST "0000000000000200 0000000000000010",
+        "0000000000000200" LIST "0000000000000010",
+        ("0000000000008004 05 \"grows\" 0000000000004000"
+         "01 \"a\" 0000000000004000 0000000000000010"),
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -118,8 +131,8 @@ static void test_good(void)
 static void test_resize(void)
 {
     g_autoptr(GByteArray) o = test_octets(
-        "0000000000003004 05 \"grows\" 0000000000003000"
-        "0000000000002002 05 \"grows\" 00 0000000000000010");
+        "0000000000007004 05 \"grows\" 0000000000003000"
+        "01 \"a\" 0000000000004000 0000000000002002 05 \"grows\" 00 0000000000000010");
     TestVM *t = load_vm();
     RAMBlock *block = t->blocks->pdata[2];
 
@@ -134,7 +147,7 @@ static void test_resize(void)
 static void test_zero_untouched(void)
 {
     g_autoptr(GByteArray) o = test_octets(
-        "0000000000000002 01 \"a\" 00 0000000000001022 00"
+        LIST "0000000000000002 01 \"a\" 00 0000000000001022 00"
         "0000000000002022 00 0000000000000010");
     TestVM *t = load_vm();
     RAMBlock *block = t->blocks->pdata[0];

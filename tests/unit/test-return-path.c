@@ -4,18 +4,33 @@
  * the place of the destination.
  */
 #include "qemu/osdep.h"
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 
 #include "io/channel-socket.h"
 #include "migration/migration-internal.h"
 #include "migration/return-path.h"
 
+/* Until the other end has read all that was sent. */
+static void wait_read(QIOChannel *ioc)
+{
+    int left_bytes;
+
+    do {
+        g_thread_yield();
+        g_assert_cmpint(ioctl(ioc->ops->poll_fd(ioc, G_IO_OUT), SIOCOUTQ,
+                              &left_bytes), ==, 0);
+    } while (left_bytes);
+}
+
 /*
- * Sends @octets (and hangs up if @hang_up) to a source in @status; the text
- * of the error it gets, NULL for success.
+ * Sends @octets (and hangs up if @hang_up) to a source in @status, the last
+ * @late_bytes when it has read the others; the text of the error it gets,
+ * NULL for success.
  */
-static char *answer(const void *octets, size_t len, bool hang_up,
-                    MigrationStatus status)
+static char *answer_late(const char *octets, size_t len, size_t late_bytes,
+                         bool hang_up, MigrationStatus status)
 {
     VM *vm = vm_new(NULL);
     QIOChannel *source, *peer;
@@ -31,7 +46,12 @@ static char *answer(const void *octets, size_t len, bool hang_up,
     vm->migration->committed = status == MIGRATION_STATUS_DEVICE;
     g_assert_true(qio_channel_pair_new(&source, &peer, NULL));
     rp = return_path_start(vm->migration, source);
-    g_assert_true(qio_channel_write_all(peer, octets, len, NULL));
+    g_assert_true(qio_channel_write_all(peer, octets, len - late_bytes, NULL));
+    if (late_bytes) {
+        wait_read(peer);
+        qio_channel_write_all(peer, octets + len - late_bytes, late_bytes,
+                              NULL);
+    }
     if (hang_up) {
         qio_channel_shutdown(peer, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
     }
@@ -57,6 +77,12 @@ static char *answer(const void *octets, size_t len, bool hang_up,
     return text;
 }
 
+static char *answer(const char *octets, size_t len, bool hang_up,
+                    MigrationStatus status)
+{
+    return answer_late(octets, len, 0, hang_up, status);
+}
+
 typedef struct Case {
     const char *octets;
     size_t len;
@@ -76,6 +102,11 @@ static const Case cases[] = {
       "the destination refused the migration: why"),
     C("\0\1\0\4\0\0\0\1\xff\1\0\4w\n\xffy", false,
       "refused the migration: w \xef\xbf\xbdy"),
+    /* U+009B, U+202E, U+2066, U+2028, U+2029, U+00AD are no text. */
+    C("\0\1\0\4\0\0\0\1\xff\1\0\26a\xc2\x9b" "b\xe2\x80\xae" "c"
+      "\xe2\x81\xa6" "d\xe2\x80\xa8\xe2\x80\xa9\xc2\xad\xc3\xa9",
+      false, "refused the migration: abcd\xc3\xa9"),
+    C("\0\1\0\4\0\0\0\1\xff\1\0\2\xc2\x9b", false, "it answered SHUT 1"),
     C("\0\1\0\4\0\0\0\1\xff\1\0\4why", false, "it answered SHUT 1"),
     C("\0\1\0\4\0\0\0\1\xff\1\2\1why", false, "it answered SHUT 1"),
     C("\0\1\0\4\0\0\0\1\xff\1\0\0", false, "it answered SHUT 1"),
@@ -125,11 +156,26 @@ static void test_early(void)
     g_assert_nonnull(strstr(text, "before everything was sent"));
 }
 
+/* The reason comes in pieces of their own. */
+static void test_late_reason(void)
+{
+    static const char octets[] = "\0\1\0\4\0\0\0\1\xff\1\0\3why";
+
+    for (size_t late = 1; late <= 7; late++) {
+        g_autofree char *text = answer_late(octets, sizeof(octets) - 1, late,
+                                            false, MIGRATION_STATUS_DEVICE);
+
+        g_assert_nonnull(text);
+        g_assert_nonnull(strstr(text, "refused the migration: why"));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
     g_test_add_func("/return-path/messages", test_messages);
     g_test_add_func("/return-path/early", test_early);
+    g_test_add_func("/return-path/late-reason", test_late_reason);
     return g_test_run();
 }

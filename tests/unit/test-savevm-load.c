@@ -10,6 +10,8 @@
 #define RAM_START                                                              \
     "01 00000001 03 \"ram\" 00000000 00000004 0000000000004004"                \
     "03 \"ram\" 0000000000004000 0000000000000010 7e 00000001"
+#define RAM_END "03 00000001 0000000000000010 7e 00000001"
+#define RAM RAM_START RAM_END
 #define TIMER_HEAD "04 00000000 05 \"timer\" 00000000 00000002"
 #define TIMER_BODY "0000000000000009 0000000000000000 0000000000000008"
 #define TIMER TIMER_HEAD TIMER_BODY "7e 00000000"
@@ -53,22 +55,22 @@ static void check_loads(TestVM *t, const char *text)
 static void test_good(void)
 {
     static const char *const streams[] = {
-        BEGIN TIMER "00",
-        BEGIN TIMER "00 06 00000002 \"{}\"",
+        BEGIN RAM TIMER "00",
+        BEGIN RAM TIMER "00 06 00000002 \"{}\"",
         /* ends early: all the rest is there */
-        BEGIN TIMER "00 06 00000009 \"{}\"",
-        BEGIN TIMER "00 55",
-        BEGIN RAM_START TIMER "00",
-        BEGIN "08 000b 0000" TIMER "00",
-        BEGIN "08 0001 0000 08 0001 0000 08 0002 0004 00000001" TIMER "00",
-        BEGIN TIMER_HEAD TIMER_BODY "7e 00000000"
+        BEGIN RAM TIMER "00 06 00000009 \"{}\"",
+        BEGIN RAM TIMER "00 55",
+        BEGIN TIMER RAM "00",
+        BEGIN "08 000b 0000" RAM TIMER "00",
+        BEGIN "08 0001 0000 08 0001 0000 08 0002 0004 00000001" RAM TIMER "00",
+        BEGIN RAM TIMER_HEAD TIMER_BODY "7e 00000000"
             TIMER_HEAD TIMER_BODY "7e 00000000 00",
-        BEGIN "04 00000005 05 \"timer\" 00000000 00000001"
+        BEGIN RAM "04 00000005 05 \"timer\" 00000000 00000001"
             "0000000000000009 0000000000000000 7e 00000005 00",
         BEGIN "05 1a \"configuration/capabilities\" 00000001 00000001"
-            "06 \"events\"" TIMER "00",
+            "06 \"events\"" RAM TIMER "00",
         BEGIN "05 1e \"configuration/target-page-bits\" 00000001 0000000c"
-            TIMER "00",
+            RAM TIMER "00",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
@@ -85,7 +87,7 @@ static void test_return_path(void)
     TestVM *t = vm_none();
 
     check_loads(t, BEGIN "08 0001 0000 08 0001 0000"
-                "08 0002 0004 00000011" TIMER "00");
+                "08 0002 0004 00000011" RAM TIMER "00");
     g_assert_cmpuint(t->return_path_opens, ==, 1);
     g_assert_cmpuint(t->pong, ==, 0x11);
     loadvm_cleanup(&t->incoming);
@@ -97,7 +99,7 @@ static void test_state(void)
     TestVM *t = vm_none();
     RunState state;
 
-    check_loads(t, BEGIN TIMER_HEAD TIMER_BODY "7e 00000000"
+    check_loads(t, BEGIN RAM TIMER_HEAD TIMER_BODY "7e 00000000"
                 GLOBALSTATE("\"paused\" 0000") "00");
     g_assert_cmpint(t->clock_ns, ==, 8);
     g_assert_true(loadvm_global_state(&t->incoming, &state));
@@ -186,10 +188,24 @@ static const struct {
     { BEGIN "08 000a 0004", "RECV_BITMAP is not supported" },
     { BEGIN "08 000b 0002 0000", "SWITCHOVER_START has length 2" },
     { BEGIN "08 00", "COMMAND at offset 17: input ends" },
-    { BEGIN TIMER "00 06 04000001", ": 67108865" },
-    { BEGIN "00", "EOF at offset 17: the stream ends without a section "
-      "'timer' instance 0" },
-    { BEGIN GLOBALSTATE("\"paused\" 0000") "00", "section 'timer' instance 0" },
+    { BEGIN RAM TIMER "00 06 04000001", ": 67108865" },
+    { BEGIN "00", "EOF at offset 17: the stream ends without " },
+    { BEGIN RAM "00", "without a section 'timer' instance 0" },
+    { BEGIN RAM GLOBALSTATE("\"paused\" 0000") "00",
+      "section 'timer' instance 0" },
+    { BEGIN TIMER "00", "without the start of section 'ram' instance 0" },
+    { BEGIN RAM_START TIMER "00", "without the end of section 'ram'" },
+    { BEGIN RAM_START "02 00000001 0000000000000010 7e 00000001" TIMER "00",
+      "without the end of section 'ram'" },
+    { BEGIN "04 00000001 03 \"ram\" 00000000 00000004 0000000000004004"
+      "03 \"ram\" 0000000000004000 0000000000000010 7e 00000001" RAM_END TIMER
+      "00", "SECTION_FULL of 'ram' instance 0 (id 1) at offset 17: it is a "
+      "live section" },
+    { BEGIN "01 00000000 05 \"timer\" 00000000 00000002",
+      "SECTION_START of 'timer' instance 0 (id 0) at offset 17: it is no live "
+      "section" },
+    { BEGIN "01 00000001 03 \"ram\" 00000000 00000004 0000000000000010",
+      "'ram' instance 0 (id 1) at offset 17: the block list is missing" },
 };
 
 static void test_malformed(void)
@@ -209,7 +225,7 @@ static void test_malformed(void)
 static void test_uuid(void)
 {
     const char *stream = BEGIN "05 12 \"configuration/uuid\" 00000001"
-                         "0102030405060708090a0b0c0d0e0f10" TIMER "00";
+                         "0102030405060708090a0b0c0d0e0f10" RAM TIMER "00";
     TestVM *t = vm_none();
     g_autoptr(GByteArray) o = test_octets(stream);
     Error *err = NULL;
@@ -250,7 +266,7 @@ static const VMStateDescription sometimes = {
 static void test_missing(void)
 {
     g_autoptr(GByteArray) one = test_octets(
-        BEGIN TIMER "04 00000003 03 \"dev\" 00000000 00000001 7e 00000003 00");
+        BEGIN RAM TIMER "04 00000003 03 \"dev\" 00000000 00000001 7e 00000003 00");
     TestVM *t = vm_none();
     Error *err = NULL;
     int a, b;
