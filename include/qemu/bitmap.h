@@ -42,6 +42,12 @@ static inline void clear_bit(uint64_t nr, unsigned long *map)
     map[nr / BITS_PER_LONG] &= ~(1UL << (nr % BITS_PER_LONG));
 }
 
+static inline bool test_bit_atomic(uint64_t nr, unsigned long *map)
+{
+    return (qatomic_read_relaxed(&map[nr / BITS_PER_LONG]) >>
+            (nr % BITS_PER_LONG)) & 1;
+}
+
 /* Sets the bit; cheap where it is already set. Sequentially consistent. */
 static inline void set_bit_atomic(uint64_t nr, unsigned long *map)
 {
