@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include "io/channel-socket.h"
+#include "io/socket-zero-copy.h"
 
 /*
  * A UNIX socket's buffer does not grow by itself, and at its usual size both
@@ -22,6 +23,8 @@ typedef struct QIOChannelSocket {
     int fd;            /* [own: closer] to use, [lock: lock] to close or shut */
     bool non_blocking; /* [atomic] */
     bool small_buffer; /* [own: writer] to be raised for a bulk write */
+    bool write_shut;   /* [atomic] no more is to be written */
+    SocketZeroCopy zero_copy; /* [own: writer] */
 } QIOChannelSocket;
 
 static QIOChannelSocket *socket_of(QIOChannel *ioc)
@@ -97,16 +100,22 @@ static ssize_t socket_readv(QIOChannel *ioc, const struct iovec *iov,
     return result;
 }
 
+static size_t iov_octets(const struct iovec *iov, size_t niov)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < niov; i++) {
+        total += iov[i].iov_len;
+    }
+    return total;
+}
+
 static void socket_raise_buffer(QIOChannelSocket *sioc,
                                 const struct iovec *iov, size_t niov)
 {
     int size = BULK_BUFFER_BYTES;
-    size_t total = 0;
 
-    for (size_t i = 0; i < niov && total < BULK_WRITE_BYTES; i++) {
-        total += iov[i].iov_len;
-    }
-    if (total >= BULK_WRITE_BYTES) {
+    if (iov_octets(iov, niov) >= BULK_WRITE_BYTES) {
         /* The host's limit may leave it smaller: slower, no more. */
         setsockopt(sioc->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         sioc->small_buffer = false;
@@ -153,6 +162,58 @@ static ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
     return result;
 }
 
+static ssize_t socket_writev_zero_copy(QIOChannel *ioc,
+                                       const struct iovec *iov, size_t niov,
+                                       Error **errp)
+{
+    QIOChannelSocket *sioc = socket_of(ioc);
+    struct msghdr msg = {
+        .msg_iov = (struct iovec *)iov,
+        .msg_iovlen = niov,
+    };
+    int64_t give_up_us = 0;
+    ssize_t n, result = 0;
+
+    do {
+        int flags = qatomic_read(&sioc->non_blocking) ? MSG_DONTWAIT : 0;
+
+        n = socket_zero_copy_send(&sioc->zero_copy, sioc->fd, &msg,
+                                  flags | MSG_NOSIGNAL);
+        if (n >= 0) {
+            return n;
+        }
+        if (errno == ENOBUFS) {
+            if (!socket_zero_copy_make_room(&sioc->zero_copy, sioc->fd,
+                                            &sioc->write_shut,
+                                            iov_octets(iov, niov),
+                                            &give_up_us, errp)) {
+                error_prepend(errp, "%s: ", ioc->name);
+                return -1;
+            }
+        } else {
+            /* Notices that nobody reads would end every poll() at once. */
+            int os_errno = errno;
+
+            socket_zero_copy_reap(&sioc->zero_copy, sioc->fd);
+            errno = os_errno;
+            result = socket_again(sioc, POLLOUT, errp);
+        }
+    } while (result == 0);
+    return result;
+}
+
+static bool socket_flush(QIOChannel *ioc, bool *copied, Error **errp)
+{
+    QIOChannelSocket *sioc = socket_of(ioc);
+
+    if (!socket_zero_copy_flush(&sioc->zero_copy, sioc->fd, &sioc->write_shut,
+                                copied, errp)) {
+        error_prepend(errp, "%s: ", ioc->name);
+        return false;
+    }
+    return true;
+}
+
 static bool socket_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                             Error **errp)
 {
@@ -164,6 +225,9 @@ static bool socket_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
     QIOChannelSocket *sioc = socket_of(ioc);
     int err = 0;
 
+    if (how != QIO_CHANNEL_SHUTDOWN_READ) {
+        qatomic_set(&sioc->write_shut, true);
+    }
     g_mutex_lock(&sioc->lock);
     if (sioc->fd >= 0 && shutdown(sioc->fd, hows[how]) < 0) {
         err = errno;
@@ -209,6 +273,8 @@ static const QIOChannelOps socket_ops = {
     .type = "socket",
     .readv = socket_readv,
     .writev = socket_writev,
+    .writev_zero_copy = socket_writev_zero_copy,
+    .flush = socket_flush,
     .shutdown = socket_shutdown,
     .set_blocking = socket_set_blocking,
     .close = socket_close,
@@ -285,6 +351,9 @@ QIOChannel *qio_channel_socket_new_fd(int fd, Error **errp)
         features |= QIO_CHANNEL_FEATURE_FD_PASS;
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (socket_zero_copy_enable(fd)) {
+            features |= QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY;
+        }
     }
     sioc = g_new0(QIOChannelSocket, 1);
     sioc->fd = fd;

@@ -8,7 +8,7 @@
 #include "io/channel.h"
 
 /* Elements copied at a time after a partial write. */
-#define WRITEV_WINDOW 128
+#define IOV_WINDOW 128
 
 #ifndef TSAN_SOURCE_USED /* include/qemu/tsan.h */
 #define TSAN_SOURCE_BEGIN(source)
@@ -115,34 +115,7 @@ ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len_bytes,
     return qio_channel_readv_full(ioc, &iov, 1, NULL, NULL, errp);
 }
 
-bool qio_channel_read_all(QIOChannel *ioc, void *buf, size_t len_bytes,
-                          Error **errp)
-{
-    size_t done = 0;
-
-    while (done < len_bytes) {
-        ssize_t n = qio_channel_read(ioc, (uint8_t *)buf + done,
-                                     len_bytes - done, errp);
-
-        if (n == QIO_CHANNEL_ERR_BLOCK) {
-            qio_channel_wait(ioc, G_IO_IN);
-            continue;
-        }
-        if (n < 0) {
-            return false;
-        }
-        if (n == 0) {
-            error_setg(errp,
-                       "%s: the input ended after %zu of %zu expected bytes",
-                       ioc->name, done, len_bytes);
-            return false;
-        }
-        done += n;
-    }
-    return true;
-}
-
-/* Where a vectored write has got to: @skip octets into element @index. */
+/* Where a vectored read or write has got to: @skip octets into element @index. */
 typedef struct IovCursor {
     const struct iovec *iov;
     size_t niov;
@@ -165,26 +138,97 @@ static void iov_cursor_advance(IovCursor *cur, size_t n)
     }
 }
 
-/* One attempt from the cursor on; copies elements only in mid-element. */
-static ssize_t iov_cursor_write(QIOChannel *ioc, const IovCursor *cur,
-                                Error **errp)
+/* What is left from the cursor on; @window is used in mid-element only. */
+static const struct iovec *iov_cursor_rest(const IovCursor *cur,
+                                           struct iovec window[IOV_WINDOW],
+                                           size_t *niov)
 {
-    struct iovec window[WRITEV_WINDOW];
     const struct iovec *iov = cur->iov + cur->index;
-    size_t niov = cur->niov - cur->index;
 
+    *niov = MIN(cur->niov - cur->index, IOV_MAX);
     if (cur->skip) {
-        niov = MIN(niov, WRITEV_WINDOW);
-        memcpy(window, iov, niov * sizeof(*iov));
+        *niov = MIN(*niov, IOV_WINDOW);
+        memcpy(window, iov, *niov * sizeof(*iov));
         window[0].iov_base = (uint8_t *)window[0].iov_base + cur->skip;
         window[0].iov_len -= cur->skip;
         iov = window;
     }
-    return ioc->ops->writev(ioc, iov, MIN(niov, IOV_MAX), NULL, 0, errp);
+    return iov;
 }
 
-bool qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
-                            size_t niov, Error **errp)
+static ssize_t iov_cursor_write(QIOChannel *ioc, const IovCursor *cur,
+                                bool zero_copy, Error **errp)
+{
+    struct iovec window[IOV_WINDOW];
+    size_t niov;
+    const struct iovec *iov = iov_cursor_rest(cur, window, &niov);
+
+    return zero_copy ? ioc->ops->writev_zero_copy(ioc, iov, niov, errp)
+                     : ioc->ops->writev(ioc, iov, niov, NULL, 0, errp);
+}
+
+static ssize_t iov_cursor_read(QIOChannel *ioc, const IovCursor *cur,
+                               Error **errp)
+{
+    struct iovec window[IOV_WINDOW];
+    size_t niov;
+    const struct iovec *iov = iov_cursor_rest(cur, window, &niov);
+
+    return ioc->ops->readv(ioc, iov, niov, NULL, NULL, errp);
+}
+
+static size_t iov_bytes(const struct iovec *iov, size_t niov)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < niov; i++) {
+        bytes += iov[i].iov_len;
+    }
+    return bytes;
+}
+
+bool qio_channel_readv_all(QIOChannel *ioc, const struct iovec *iov,
+                           size_t niov, Error **errp)
+{
+    IovCursor cur = { .iov = iov, .niov = niov };
+    size_t done = 0;
+
+    if (!channel_check_open(ioc, errp)) {
+        return false;
+    }
+    iov_cursor_advance(&cur, 0); /* over empty elements */
+    while (cur.index < cur.niov) {
+        ssize_t n = iov_cursor_read(ioc, &cur, errp);
+
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
+            qio_channel_wait(ioc, G_IO_IN);
+            continue;
+        }
+        if (n < 0) {
+            return false;
+        }
+        if (n == 0) {
+            error_setg(errp,
+                       "%s: the input ended after %zu of %zu expected bytes",
+                       ioc->name, done, iov_bytes(iov, niov));
+            return false;
+        }
+        done += n;
+        iov_cursor_advance(&cur, n);
+    }
+    return true;
+}
+
+bool qio_channel_read_all(QIOChannel *ioc, void *buf, size_t len_bytes,
+                          Error **errp)
+{
+    struct iovec iov = { .iov_base = buf, .iov_len = len_bytes };
+
+    return qio_channel_readv_all(ioc, &iov, 1, errp);
+}
+
+static bool channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
+                               size_t niov, bool zero_copy, Error **errp)
 {
     IovCursor cur = { .iov = iov, .niov = niov };
 
@@ -193,7 +237,7 @@ bool qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
     }
     iov_cursor_advance(&cur, 0); /* over empty elements */
     while (cur.index < cur.niov) {
-        ssize_t n = iov_cursor_write(ioc, &cur, errp);
+        ssize_t n = iov_cursor_write(ioc, &cur, zero_copy, errp);
 
         if (n == QIO_CHANNEL_ERR_BLOCK) {
             qio_channel_wait(ioc, G_IO_OUT);
@@ -205,6 +249,33 @@ bool qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
         iov_cursor_advance(&cur, n);
     }
     return true;
+}
+
+bool qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
+                            size_t niov, Error **errp)
+{
+    return channel_writev_all(ioc, iov, niov, false, errp);
+}
+
+bool qio_channel_writev_zero_copy_all(QIOChannel *ioc,
+                                      const struct iovec *iov, size_t niov,
+                                      Error **errp)
+{
+    if (!qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY)) {
+        error_setg(errp,
+                   "%s: nothing can be sent without a copy here; that takes a "
+                   "TCP connection, and Linux 4.14 or later",
+                   ioc->name);
+        return false;
+    }
+    return channel_writev_all(ioc, iov, niov, true, errp);
+}
+
+bool qio_channel_flush(QIOChannel *ioc, bool *copied, Error **errp)
+{
+    *copied = false;
+    return channel_check_open(ioc, errp) &&
+           (!ioc->ops->flush || ioc->ops->flush(ioc, copied, errp));
 }
 
 bool qio_channel_write_all(QIOChannel *ioc, const void *buf, size_t len_bytes,

@@ -20,6 +20,7 @@ typedef enum QIOChannelFeature {
     QIO_CHANNEL_FEATURE_SEEKABLE = BIT(2),
     /* Bytes written can be answered: the peer reads and writes. */
     QIO_CHANNEL_FEATURE_DUPLEX = BIT(3),
+    QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY = BIT(4),
 } QIOChannelFeature;
 
 typedef enum QIOChannelShutdown {
@@ -44,6 +45,16 @@ typedef struct QIOChannelOps {
                      int **fds, size_t *nfds, Error **errp);
     ssize_t (*writev)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                       const int *fds, size_t nfds, Error **errp);
+
+    /*
+     * Where WRITE_ZERO_COPY is on, else NULL. One attempt, as writev(), but
+     * the octets are read from @iov's memory some time before flush() says
+     * that they were. *@copied is whether something was written since the
+     * last flush() and all of it was copied after all.
+     */
+    ssize_t (*writev_zero_copy)(QIOChannel *ioc, const struct iovec *iov,
+                                size_t niov, Error **errp);
+    bool (*flush)(QIOChannel *ioc, bool *copied, Error **errp);
 
     /* Positioned I/O for SEEKABLE channels, else NULL. */
     ssize_t (*preadv)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
@@ -113,10 +124,27 @@ ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len_bytes,
  */
 bool qio_channel_read_all(QIOChannel *ioc, void *buf, size_t len_bytes,
                           Error **errp);
+bool qio_channel_readv_all(QIOChannel *ioc, const struct iovec *iov,
+                           size_t niov, Error **errp);
 bool qio_channel_write_all(QIOChannel *ioc, const void *buf, size_t len_bytes,
                            Error **errp);
 bool qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
                             size_t niov, Error **errp);
+/*
+ * All, without a copy: the memory stays, and what changes in it before
+ * qio_channel_flush() returns may or may not be what the peer gets. An error
+ * where WRITE_ZERO_COPY is off, or the limit of locked memory too low.
+ */
+bool qio_channel_writev_zero_copy_all(QIOChannel *ioc,
+                                      const struct iovec *iov, size_t niov,
+                                      Error **errp);
+/*
+ * Waits, also in non-blocking mode, until the kernel is done with all memory
+ * that was so written: the peer has it, or it was copied. *@copied is whether
+ * something was written since the last flush and nothing of it went without
+ * a copy. A shutdown of writing ends the wait with an error.
+ */
+bool qio_channel_flush(QIOChannel *ioc, bool *copied, Error **errp);
 /* All at @offset; SEEKABLE only. */
 bool qio_channel_pwrite_all(QIOChannel *ioc, const void *buf, size_t len_bytes,
                             off_t offset, Error **errp);
