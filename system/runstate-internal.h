@@ -9,6 +9,8 @@ struct RunStateMachine {
     /* [lock: bql] all of it */
     RunState state;
 
+    const char *start_barred; /* why it cannot start any more, or NULL */
+
     /* Whoever starts, stops or resets right now. */
     GThread *busy_thread;
     unsigned busy_depth;

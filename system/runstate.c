@@ -174,6 +174,10 @@ static bool vm_do_start(VM *vm, Error **errp)
     if (runstate_is_running(vm)) {
         return true;
     }
+    if (vm->runstate->start_barred) {
+        error_setg(errp, "%s", vm->runstate->start_barred);
+        return false;
+    }
     if (!runstate_check(vm, RUN_STATE_RUNNING, errp)) {
         return false;
     }
@@ -192,6 +196,17 @@ bool vm_start(VM *vm, Error **errp)
     ok = vm_do_start(vm, errp);
     runstate_end(vm);
     return ok;
+}
+
+void vm_bar_start(VM *vm, const char *why)
+{
+    g_assert(!runstate_is_running(vm));
+    vm->runstate->start_barred = why;
+}
+
+const char *vm_start_barred(VM *vm)
+{
+    return vm->runstate->start_barred;
 }
 
 /* For a vCPU thread: the rest happens in the main loop. */

@@ -153,6 +153,15 @@ bool ram_block_dirty_sync(RAMBlock *block, unsigned long *bitmap,
 bool ram_block_dirty_clear(RAMBlock *block, uint64_t first_page,
                            uint64_t pages, Error **errp);
 
+/*
+ * Gives the block's pages back to the host: their contents are lost, and read
+ * as zeros. A file that has a name is the user's and keeps them: only what of
+ * it is mapped here goes. What the kernel still sends from the pages stays as
+ * it was. False: some or all stay. The guest must have no further use for
+ * them. Any thread.
+ */
+bool ram_block_release(RAMBlock *block, Error **errp);
+
 /* --- Which pages were ever populated ------------------------------------ */
 
 /*

@@ -24,6 +24,14 @@ bool runstate_set(VM *vm, RunState state, Error **errp);
 bool vm_start(VM *vm, Error **errp);
 
 /*
+ * From now on, for good, vm_start() fails with @why (a literal): there is
+ * nothing to run. The guest must be stopped.
+ */
+void vm_bar_start(VM *vm, const char *why);
+/* That reason, NULL: there is none. */
+const char *vm_start_barred(VM *vm);
+
+/*
  * Stops the guest: vCPUs parked and their state fetched from the
  * accelerator, clock frozen, STOP event if it ran, then the state is @state.
  * When it returns no vCPU or device model writes guest memory any more. The
