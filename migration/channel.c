@@ -90,6 +90,19 @@ bool migration_address_connects(const MigrationAddress *addr)
            addr->u.socket.type != SOCKET_ADDRESS_TYPE_FD;
 }
 
+bool migration_address_suits(const MigrationAddress *addr,
+                             const MigrationConfig *config, Error **errp)
+{
+    if (migration_cap(config, MIGRATION_CAPABILITY_MULTIFD) &&
+        !migration_address_connects(addr)) {
+        error_setg(errp, "Migration requires multi-channel URIs (e.g. tcp)");
+        error_append_hint(errp, "Turn the capability 'multifd' off, or use "
+                                "tcp: or unix:\n");
+        return false;
+    }
+    return true;
+}
+
 QIOChannel *migration_channel_open(VM *vm, const MigrationAddress *addr,
                                    struct FdTable *fds, bool outgoing,
                                    Error **errp)

@@ -7,6 +7,7 @@
 #define MIGRATION_CHANNEL_H
 
 #include "io/channel.h"
+#include "migration/options.h"
 #include "qapi/qapi-types-migration.h"
 #include "system/vm.h"
 
@@ -28,6 +29,10 @@ MigrationAddress *migration_address_new(const char *uri,
 
 /* tcp and unix: takes time to connect, and can be listened on. */
 bool migration_address_connects(const MigrationAddress *addr);
+
+/* Whether a migration so configured can use @addr. */
+bool migration_address_suits(const MigrationAddress *addr,
+                             const MigrationConfig *config, Error **errp);
 
 /*
  * A channel to write a stream to (@outgoing) or to read one from, for

@@ -8,7 +8,9 @@
 #include <poll.h>
 
 #include "io/channel-socket.h"
+#include "migration/channels.h"
 #include "migration/migration-internal.h"
+#include "migration/multifd-recv.h"
 #include "migration/return-path.h"
 #include "migration/savevm.h"
 #include "qapi/qapi-events-migration.h"
@@ -18,6 +20,10 @@
 #include "system/runstate.h"
 #include "trace-events.h"
 
+/* Connections that wait to be accepted: a source's channels come together. */
+#define LISTEN_BACKLOG (1 + MULTIFD_CHANNELS_MAX)
+/* For the next of several connections. */
+#define CHANNEL_WAIT_MS 30000
 /* After a failure, for the source to read our verdict and hang up. */
 #define DRAIN_MS 500
 
@@ -50,6 +56,7 @@ void migration_incoming_free(MigrationIncomingState *mis)
     g_assert(!mis->thread);
     qio_net_listener_free(mis->listener);
     qapi_free_SocketAddressList(mis->listen_addresses);
+    qapi_free_MultiFDChannelInfoList(mis->last_channels);
     error_free(mis->error);
     g_mutex_clear(&mis->error_lock);
     g_mutex_clear(&mis->file_lock);
@@ -116,6 +123,20 @@ static bool push_cpus(VM *vm, Error **errp)
     return ok;
 }
 
+/* The channels are as they should be. */
+static bool incoming_usable(MigrationIncomingState *mis, Error **errp)
+{
+    bool ok;
+
+    g_mutex_lock(&mis->error_lock);
+    ok = !mis->error;
+    if (!ok) {
+        error_propagate(errp, error_copy(mis->error));
+    }
+    g_mutex_unlock(&mis->error_lock);
+    return ok;
+}
+
 static void incoming_cleanup(VM *vm, void *opaque);
 
 static void *incoming_thread(void *opaque)
@@ -124,12 +145,15 @@ static void *incoming_thread(void *opaque)
     Error *err = NULL;
 
     /* The source gives its guest up when it reads success, not before. */
-    mis->loaded = loadvm(mis, mis->from_src, &err) &&
+    mis->loaded = incoming_usable(mis, &err) &&
+                  loadvm(mis, mis->from_src, &err) &&
+                  (!mis->multifd || multifd_recv_finish(mis->multifd, &err)) &&
                   push_cpus(mis->vm, &err) &&
                   migration_incoming_send_success(mis, &err);
     if (!mis->loaded) {
-        tell_failure(mis, error_get_pretty(err));
+        /* What failed first is the reason: a channel's thread may have. */
         migration_incoming_fail(mis, err);
+        tell_failure(mis, error_get_pretty(mis->error));
     }
     vm_invoke(mis->vm, incoming_cleanup, mis);
     return NULL;
@@ -145,12 +169,33 @@ static void incoming_shutdown_channel(MigrationIncomingState *mis,
     if (mis->channel) {
         qio_channel_shutdown(mis->channel, how, NULL);
     }
+    if (mis->multifd) {
+        multifd_recv_terminate(mis->multifd);
+    }
     g_mutex_unlock(&mis->file_lock);
+}
+
+void migration_incoming_stop_reading(MigrationIncomingState *mis)
+{
+    incoming_shutdown_channel(mis, QIO_CHANNEL_SHUTDOWN_READ);
 }
 
 static void incoming_yank(void *opaque)
 {
     incoming_shutdown_channel(opaque, QIO_CHANNEL_SHUTDOWN_BOTH);
+}
+
+/* Before what they load into is freed. */
+static void incoming_release_multifd(MigrationIncomingState *mis)
+{
+    struct MultiFDRecv *multifd;
+
+    mis->last_channels = migration_incoming_channels(mis);
+    g_mutex_lock(&mis->file_lock);
+    multifd = mis->multifd;
+    mis->multifd = NULL;
+    g_mutex_unlock(&mis->file_lock);
+    multifd_recv_free(multifd);
 }
 
 static gboolean incoming_cut(void *opaque)
@@ -220,6 +265,7 @@ static void incoming_finish(MigrationIncomingState *mis)
 
     g_thread_join(mis->thread);
     mis->thread = NULL;
+    incoming_release_multifd(mis);
     has_state = loadvm_global_state(mis, &state);
     loadvm_cleanup(mis);
     incoming_release(mis);
@@ -247,12 +293,16 @@ static void incoming_cleanup(VM *vm, void *opaque)
 
 bool migration_incoming_idle(MigrationIncomingState *mis)
 {
-    return !mis->thread && !mis->listener;
+    return !mis->thread && !mis->listener && !mis->channels;
 }
 
 void migration_incoming_abort(MigrationIncomingState *mis)
 {
     mis->shutting_down = true;
+    if (mis->channels) {
+        incoming_channels_free(mis->channels);
+        mis->channels = NULL;
+    }
     if (mis->listener) {
         qio_net_listener_free(mis->listener);
         mis->listener = NULL;
@@ -283,16 +333,24 @@ static void incoming_begin(MigrationIncomingState *mis)
     g_assert(moved);
 }
 
-static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
+/* With the other channels in @ic; NULL: there are none. */
+static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc,
+                         const IncomingChannels *ic)
 {
     bool moved;
 
-    /* Capabilities may still be set while it listens. */
-    mis->config = *migration_options_config(mis->vm->migration->options);
     g_mutex_lock(&mis->file_lock);
     mis->channel = qio_channel_ref(ioc);
+    if (ic && !mis->error) {
+        mis->multifd = multifd_recv_new(mis, incoming_channels_multifd(ic),
+                                        mis->config.multifd_channels);
+    }
     g_mutex_unlock(&mis->file_lock);
     mis->from_src = qemu_file_new_input(ioc);
+    if (ic) {
+        qemu_file_preload(mis->from_src, incoming_channels_main_head(ic),
+                          CHANNEL_MAGIC_BYTES);
+    }
     migration_lend_bql(mis->from_src, &mis->bql_loan, mis->vm);
     yank_register_function(mis->vm, &migration_yank_instance, incoming_yank,
                            mis);
@@ -304,10 +362,70 @@ static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc)
     mis->thread = qemu_thread_create("mig/dst/load", incoming_thread, mis);
 }
 
+/* All channels are there, or will never be. */
+static void incoming_gathered(Error *err, void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+    IncomingChannels *ic = mis->channels;
+
+    bql_lock(mis->vm);
+    mis->channels = NULL;
+    qio_net_listener_free(mis->listener);
+    mis->listener = NULL;
+    if (err) {
+        migration_incoming_fail(mis, err);
+    }
+    if (incoming_channels_main(ic)) {
+        /* Also to let the source know of a failure. */
+        incoming_run(mis, incoming_channels_main(ic), ic);
+    } else {
+        yank_unregister_instance(mis->vm, &migration_yank_instance);
+        incoming_finish_failed(mis);
+    }
+    incoming_channels_free(ic);
+    bql_unlock(mis->vm);
+}
+
+/* One of several connections. */
+static void incoming_gather(MigrationIncomingState *mis, QIOChannel *ioc)
+{
+    if (!mis->channels) {
+        IncomingChannelsArgs args = {
+            .n_multifd = mis->config.multifd_channels,
+            .wait_ms = CHANNEL_WAIT_MS,
+            .context = mis->vm->main_context,
+            .fn = incoming_gathered,
+            .opaque = mis,
+        };
+
+        memcpy(args.uuid, mis->vm->uuid.data, sizeof(args.uuid));
+        mis->channels = incoming_channels_new(&args);
+    }
+    incoming_channels_add(mis->channels, ioc);
+}
+
+static void incoming_connection(MigrationIncomingState *mis, QIOChannel *ioc)
+{
+    if (!mis->channels) {
+        /* Capabilities may still be set while it listens. */
+        mis->config = *migration_options_config(mis->vm->migration->options);
+    }
+    if (migration_cap(&mis->config, MIGRATION_CAPABILITY_MULTIFD)) {
+        incoming_gather(mis, ioc);
+        return;
+    }
+    /* One main channel: whoever comes later is refused by the kernel. */
+    qio_net_listener_free(mis->listener);
+    mis->listener = NULL;
+    incoming_run(mis, ioc, NULL);
+}
+
 void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc)
 {
-    incoming_begin(mis);
-    incoming_run(mis, ioc);
+    if (!mis->channels) {
+        incoming_begin(mis);
+    }
+    incoming_connection(mis, ioc);
 }
 
 static void incoming_client(QIONetListener *listener, QIOChannel *ioc,
@@ -317,10 +435,7 @@ static void incoming_client(QIONetListener *listener, QIOChannel *ioc,
 
     bql_lock(mis->vm);
     if (mis->listener) {
-        /* One main channel: whoever comes later is refused by the kernel. */
-        qio_net_listener_free(mis->listener);
-        mis->listener = NULL;
-        incoming_run(mis, ioc);
+        incoming_connection(mis, ioc);
     }
     bql_unlock(mis->vm);
     qio_channel_unref(ioc);
@@ -332,7 +447,7 @@ static bool incoming_listen_socket(MigrationIncomingState *mis,
     SocketAddressList **tail = &mis->listen_addresses;
     const SocketAddress *real;
 
-    mis->listener = qio_net_listener_new(addr, 1, errp);
+    mis->listener = qio_net_listener_new(addr, LISTEN_BACKLOG, errp);
     if (!mis->listener) {
         return false;
     }
@@ -352,6 +467,11 @@ bool migration_incoming_listen(MigrationIncomingState *mis,
 {
     QIOChannel *ioc;
 
+    if (!migration_address_suits(
+            addr, migration_options_config(mis->vm->migration->options),
+            errp)) {
+        return false;
+    }
     if (migration_address_connects(addr)) {
         return incoming_listen_socket(mis, &addr->u.socket, errp);
     }

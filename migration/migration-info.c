@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What query-migrate and `info migrate` show. Main loop, BQL held. */
+/* What query-migrate shows. Main loop, BQL held. */
 #include "qemu/osdep.h"
 
 #include "migration/migration-internal.h"
+#include "migration/multifd-recv.h"
+#include "migration/multifd-send.h"
 #include "system/clock.h"
 #include "system/memory.h"
 
@@ -23,6 +25,8 @@ static MigrationStats *stats_new(MigrationState *s)
     ram->dirty_sync_count = (int64_t)GET(c->dirty_sync_count);
     ram->page_size = (int64_t)TARGET_PAGE_SIZE;
     ram->pages_per_second = GET(s->times.pages_per_second);
+    ram->dirty_sync_missed_zero_copy = GET(c->missed_zero_copy);
+    ram->multifd_bytes = GET(c->multifd_bytes);
     ram->precopy_bytes = GET(c->precopy_bytes);
     ram->downtime_bytes = GET(c->downtime_bytes);
     if (status != MIGRATION_STATUS_COMPLETED) {
@@ -31,6 +35,55 @@ static MigrationStats *stats_new(MigrationState *s)
         ram->dirty_pages_rate = (int64_t)GET(c->dirty_pages_rate);
     }
     return ram;
+}
+
+MultiFDChannelInfoList *migration_source_channels(MigrationState *s)
+{
+    MultiFDChannelInfoList *list = NULL, **tail = &list;
+
+    g_mutex_lock(&s->file_lock);
+    for (unsigned i = 0;
+         s->multifd && i < multifd_send_channels(s->multifd); i++) {
+        const MultiFDSendParams *p = multifd_send_channel(s->multifd, i);
+        MultiFDChannelInfo *c = g_new0(MultiFDChannelInfo, 1);
+
+        c->id = p->id;
+        c->thread = g_strdup(p->name);
+        c->packets = GET(p->packets);
+        c->bytes = GET(p->sent_bytes);
+        c->normal = GET(p->normal_pages);
+        c->zero = GET(p->zero_pages);
+        QAPI_LIST_APPEND(tail, c);
+    }
+    g_mutex_unlock(&s->file_lock);
+    return list || !s->last_channels
+               ? list
+               : QAPI_CLONE(MultiFDChannelInfoList, s->last_channels);
+}
+
+MultiFDChannelInfoList *migration_incoming_channels(
+    MigrationIncomingState *mis)
+{
+    MultiFDChannelInfoList *list = NULL, **tail = &list;
+
+    g_mutex_lock(&mis->file_lock);
+    for (unsigned i = 0;
+         mis->multifd && i < multifd_recv_channels(mis->multifd); i++) {
+        const MultiFDRecvParams *p = multifd_recv_channel(mis->multifd, i);
+        MultiFDChannelInfo *c = g_new0(MultiFDChannelInfo, 1);
+
+        c->id = p->id;
+        c->thread = g_strdup(p->name);
+        c->packets = GET(p->packets);
+        c->bytes = GET(p->received_bytes);
+        c->normal = GET(p->normal_pages);
+        c->zero = GET(p->zero_pages);
+        QAPI_LIST_APPEND(tail, c);
+    }
+    g_mutex_unlock(&mis->file_lock);
+    return list || !mis->last_channels
+               ? list
+               : QAPI_CLONE(MultiFDChannelInfoList, mis->last_channels);
 }
 
 static char *error_text(GMutex *lock, Error *const *error)
@@ -74,6 +127,7 @@ static void fill_source(MigrationState *s, MigrationInfo *info)
         info->setup_time = GET(s->times.setup_ms);
         info->ram = stats_new(s);
     }
+    info->x_multifd_channels = migration_source_channels(s);
     if (info->status != MIGRATION_STATUS_COMPLETED &&
         info->status != MIGRATION_STATUS_CANCELLED) {
         info->error_desc = error_text(&s->error_lock, &s->error);
@@ -88,6 +142,7 @@ static void fill_incoming(MigrationIncomingState *mis, MigrationInfo *info)
         info->socket_address =
             QAPI_CLONE(SocketAddressList, mis->listen_addresses);
     }
+    info->x_multifd_channels = migration_incoming_channels(mis);
     if (info->status == MIGRATION_STATUS_FAILED) {
         info->error_desc = error_text(&mis->error_lock, &mis->error);
     }
@@ -111,69 +166,4 @@ MigrationInfo *migration_info_new(VM *vm)
         QAPI_LIST_APPEND(tail, g_strdup(reason));
     }
     return info;
-}
-
-static void print_ram(const MigrationStats *ram, GString *out)
-{
-    g_string_append_printf(
-        out,
-        "transferred ram: %" PRId64 " kbytes\n"
-        "throughput: %.2f mbps\n"
-        "remaining ram: %" PRId64 " kbytes\n"
-        "total ram: %" PRId64 " kbytes\n"
-        "duplicate: %" PRId64 " pages\n"
-        "normal: %" PRId64 " pages\n"
-        "normal bytes: %" PRId64 " kbytes\n"
-        "dirty sync count: %" PRId64 "\n"
-        "page size: %" PRId64 " kbytes\n"
-        "pages-per-second: %" PRIu64 "\n"
-        "precopy ram: %" PRIu64 " kbytes\n"
-        "downtime ram: %" PRIu64 " kbytes\n",
-        ram->transferred >> 10, ram->mbps, ram->remaining >> 10,
-        ram->total >> 10, ram->duplicate, ram->normal, ram->normal_bytes >> 10,
-        ram->dirty_sync_count, ram->page_size >> 10, ram->pages_per_second,
-        ram->precopy_bytes >> 10, ram->downtime_bytes >> 10);
-    if (ram->dirty_pages_rate) {
-        g_string_append_printf(out, "dirty pages rate: %" PRId64 " pages\n",
-                               ram->dirty_pages_rate);
-    }
-}
-
-void migration_print_status(VM *vm, GString *out)
-{
-    MigrationInfo *info = migration_info_new(vm);
-
-    for (strList *r = info->blocked_reasons; r; r = r->next) {
-        g_string_append_printf(out, "blocked: %s\n", r->value);
-    }
-    if (info->has_status) {
-        g_string_append_printf(out, "Migration status: %s",
-                               MigrationStatus_str(info->status));
-        if (info->error_desc) {
-            g_string_append_printf(out, " (%s)", info->error_desc);
-        }
-        g_string_append_c(out, '\n');
-    } else {
-        g_string_append(out, "No migration yet\n");
-    }
-    if (info->has_total_time) {
-        g_string_append_printf(out, "total time: %" PRId64 " ms\n",
-                               info->total_time);
-    }
-    if (info->has_expected_downtime) {
-        g_string_append_printf(out, "expected downtime: %" PRId64 " ms\n",
-                               info->expected_downtime);
-    }
-    if (info->has_downtime) {
-        g_string_append_printf(out, "downtime: %" PRId64 " ms\n",
-                               info->downtime);
-    }
-    if (info->has_setup_time) {
-        g_string_append_printf(out, "setup: %" PRId64 " ms\n",
-                               info->setup_time);
-    }
-    if (info->ram) {
-        print_ram(info->ram, out);
-    }
-    qapi_free_MigrationInfo(info);
 }

@@ -23,8 +23,12 @@ bool migration_source_idle(MigrationState *s);
  */
 bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
                             struct FdTable *fds, Error **errp);
-/* Starts over a channel that is there; takes a reference. */
-void migration_source_start_channel(MigrationState *s, QIOChannel *ioc);
+/*
+ * Starts over channels that are there, the main one and those of multifd;
+ * takes references.
+ */
+void migration_source_start_channels(MigrationState *s,
+                                     QIOChannel *const *channels);
 /* Whether the guest may be migrated now. */
 bool migration_source_allowed(MigrationState *s, Error **errp);
 /* Nothing if there is nothing to cancel. */
@@ -67,7 +71,10 @@ void migration_incoming_free(MigrationIncomingState *mis);
 bool migration_incoming_listen(MigrationIncomingState *mis,
                                const MigrationAddress *addr,
                                struct FdTable *fds, Error **errp);
-/* The main channel is there; takes a reference. */
+/*
+ * A channel is there; takes a reference. Loading begins with the main one, or
+ * with multifd when all have come.
+ */
 void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc);
 bool migration_incoming_idle(MigrationIncomingState *mis);
 /*
@@ -79,6 +86,13 @@ void migration_incoming_abort(MigrationIncomingState *mis);
 /* --- migration-info.c ---------------------------------------------------- */
 /* Free with qapi_free_MigrationInfo(). BQL. */
 MigrationInfo *migration_info_new(VM *vm);
+/*
+ * What went over each channel of multifd: so far, or when it ended. NULL if
+ * there was none. The caller frees it. BQL.
+ */
+MultiFDChannelInfoList *migration_source_channels(MigrationState *s);
+MultiFDChannelInfoList *migration_incoming_channels(
+    MigrationIncomingState *mis);
 
 /* --- blocker.c ----------------------------------------------------------- */
 typedef struct MigrationBlocker MigrationBlocker;

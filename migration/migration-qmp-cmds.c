@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 
 #include "migration/migration-internal.h"
+#include "migration/multifd-send.h"
 #include "qapi/qapi-commands-migration.h"
 #include "system/runstate.h"
 
@@ -56,4 +57,37 @@ bool qmp_migrate_cancel(QmpContext *ctx, Error **errp)
 MigrationInfo *qmp_query_migrate(QmpContext *ctx, Error **errp)
 {
     return migration_info_new(ctx->vm);
+}
+
+static void append_thread(MigrationThreadInfoList ***tail, const char *name,
+                          const int *id)
+{
+    MigrationThreadInfo *info;
+    int thread_id = qatomic_read_relaxed(id);
+
+    if (thread_id) {
+        info = g_new0(MigrationThreadInfo, 1);
+        info->name = g_strdup(name);
+        info->thread_id = thread_id;
+        QAPI_LIST_APPEND(*tail, info);
+    }
+}
+
+bool qmp_query_migrationthreads(QmpContext *ctx, MigrationThreadInfoList **ret,
+                                Error **errp)
+{
+    MigrationState *s = ctx->vm->migration;
+    MigrationThreadInfoList **tail = ret;
+
+    *ret = NULL;
+    append_thread(&tail, "mig/src/main", &s->thread_id);
+    g_mutex_lock(&s->file_lock);
+    for (unsigned i = 0;
+         s->multifd && i < multifd_send_channels(s->multifd); i++) {
+        const MultiFDSendParams *p = multifd_send_channel(s->multifd, i);
+
+        append_thread(&tail, p->name, &p->thread_id);
+    }
+    g_mutex_unlock(&s->file_lock);
+    return true;
 }

@@ -8,8 +8,10 @@
 
 #include "migration/migration-internal.h"
 #include "migration/migration-rate.h"
+#include "migration/multifd-send.h"
 #include "migration/return-path.h"
 #include "migration/savevm.h"
+#include "qemu/thread.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/runstate.h"
@@ -21,19 +23,26 @@
 #define SET(field, value) qatomic_set_relaxed(&(field), (value))
 #define GET(field) qatomic_read_relaxed(&(field))
 
+uint64_t migration_sent_bytes(MigrationState *s)
+{
+    return qemu_file_transferred(s->to_dst) +
+           (s->multifd ? multifd_send_bytes(s->multifd) : 0);
+}
+
 uint64_t migration_rate_left_bytes(MigrationState *s)
 {
     return migration_should_stop(s)
                ? 0
-               : migration_rate_left(s->rate_limit,
-                                     qemu_file_transferred(s->to_dst));
+               : migration_rate_left(s->rate_limit, migration_sent_bytes(s));
 }
 
 static void update_bytes(MigrationState *s)
 {
-    uint64_t sent = qemu_file_transferred(s->to_dst);
+    uint64_t sent = migration_sent_bytes(s);
 
     SET(s->counters.transferred_bytes, sent);
+    SET(s->counters.multifd_bytes,
+        s->multifd ? multifd_send_bytes(s->multifd) : 0);
     if (GET(s->completing)) {
         SET(s->counters.downtime_bytes,
             sent - GET(s->counters.precopy_bytes));
@@ -146,8 +155,7 @@ static bool phase_iterate(MigrationState *s, Error **errp)
     uint64_t pages_before = 0;
     int64_t wait_ms;
 
-    migration_rate_start(s->rate_limit, before_ms,
-                         qemu_file_transferred(s->to_dst),
+    migration_rate_start(s->rate_limit, before_ms, migration_sent_bytes(s),
                          GET(params->max_bandwidth_bytes));
     while (!migration_should_stop(s)) {
         MigrationDecision decision;
@@ -164,12 +172,12 @@ static bool phase_iterate(MigrationState *s, Error **errp)
         }
         update_bytes(s);
         wait_ms = migration_rate_wait_ms(s->rate_limit, clock_host_ms(),
-                                         qemu_file_transferred(s->to_dst));
+                                         migration_sent_bytes(s));
         if (wait_ms) {
             wait_for_slice(s, wait_ms);
         }
         if (migration_rate_slice(s->rate_limit, clock_host_ms(),
-                                 qemu_file_transferred(s->to_dst), params)) {
+                                 migration_sent_bytes(s), params)) {
             update_slice(s, &pages_before, &before_ms);
         }
     }
@@ -387,7 +395,11 @@ static bool phase_failed(MigrationState *s, Error *err)
             return true;
         }
         verdict = return_path_has_verdict(s->return_path);
-        if (verdict) {
+        if (verdict && s->multifd && multifd_send_failed(s->multifd)) {
+            /* Either may be the cause of the other. */
+            error_prepend(&err, "%s; here: ", error_get_pretty(refusal));
+            error_free(refusal);
+        } else if (verdict) {
             error_free(err);
             err = refusal;
         } else {
@@ -399,12 +411,38 @@ static bool phase_failed(MigrationState *s, Error *err)
     return false;
 }
 
+static bool release_block(RAMBlock *block, void *opaque, Error **errp)
+{
+    Error *err = NULL;
+
+    if (block->migratable && !ram_block_release(block, &err)) {
+        error_prepend(&err, "release-ram: block '%s' stays: ", block->id);
+        error_report_err(err);
+    }
+    return true;
+}
+
+/*
+ * The guest is elsewhere, and stays stopped here. Before the status says
+ * `completed`, so that whoever waits for that has the memory.
+ */
+static void release_ram(MigrationState *s)
+{
+    bql_lock(s->vm);
+    vm_bar_start(s->vm, "the guest has moved away and its memory was given "
+                        "back to the host (release-ram): it cannot run here "
+                        "again; quit this emulator");
+    bql_unlock(s->vm);
+    ram_block_foreach(s->vm, release_block, NULL, NULL);
+}
+
 void *migration_thread(void *opaque)
 {
     MigrationState *s = opaque;
     int64_t now_ms;
     bool ok = true;
 
+    SET(s->thread_id, qemu_get_thread_id());
     for (size_t i = 0; ok && i < ARRAY_SIZE(phases); i++) {
         Error *err = NULL;
 
@@ -430,7 +468,11 @@ void *migration_thread(void *opaque)
         SET(s->times.downtime_ms, now_ms - GET(s->times.downtime_start_ms));
         __atomic_store(&s->times.mbps, &mbps, __ATOMIC_RELAXED);
         s->succeeded = true;
+        if (migration_cap(&s->config, MIGRATION_CAPABILITY_RELEASE_RAM)) {
+            release_ram(s);
+        }
     }
+    SET(s->thread_id, 0);
     vm_invoke(s->vm, migration_source_cleanup, s);
     return NULL;
 }

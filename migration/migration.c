@@ -7,7 +7,9 @@
 
 #include "io/channel-socket.h"
 #include "migration/migration-internal.h"
+#include "migration/channels.h"
 #include "migration/migration-rate.h"
+#include "migration/multifd-send.h"
 #include "migration/return-path.h"
 #include "migration/savevm.h"
 #include "qapi/qapi-events-migration.h"
@@ -80,6 +82,10 @@ static void source_shutdown(MigrationState *s, QIOChannelShutdown how)
     if (s->channel) {
         qio_channel_shutdown(s->channel, how, NULL);
     }
+    /* When sending ends, these have nothing left to send. */
+    if (s->multifd && how == QIO_CHANNEL_SHUTDOWN_BOTH) {
+        multifd_send_terminate(s->multifd);
+    }
     g_mutex_unlock(&s->file_lock);
 }
 
@@ -100,10 +106,8 @@ static void source_yank(void *opaque)
 
 /* --- The BQL while a file waits, the thread that uses it ------------------- */
 
-static void loan_begin(void *opaque)
+void bql_loan_begin(BQLLoan *loan)
 {
-    BQLLoan *loan = opaque;
-
     g_assert(!loan->refused);
     loan->lent = bql_locked(loan->vm);
     if (loan->lent) {
@@ -111,14 +115,22 @@ static void loan_begin(void *opaque)
     }
 }
 
-static void loan_end(void *opaque)
+void bql_loan_end(BQLLoan *loan)
 {
-    BQLLoan *loan = opaque;
-
     if (loan->lent) {
         loan->lent = false;
         bql_lock(loan->vm);
     }
+}
+
+static void loan_begin(void *opaque)
+{
+    bql_loan_begin(opaque);
+}
+
+static void loan_end(void *opaque)
+{
+    bql_loan_end(opaque);
 }
 
 void migration_lend_bql(QEMUFile *f, BQLLoan *loan, VM *vm)
@@ -154,8 +166,9 @@ void migration_source_restore_guest(MigrationState *s)
     }
 }
 
-static void release_channel(MigrationState *s)
+static void release_channels(MigrationState *s)
 {
+    struct MultiFDSend *multifd;
     QIOChannel *ioc;
 
     yank_unregister_function(s->vm, &migration_yank_instance, source_yank, s);
@@ -170,10 +183,14 @@ static void release_channel(MigrationState *s)
         qemu_fclose(s->to_dst, NULL);
         s->to_dst = NULL;
     }
+    s->last_channels = migration_source_channels(s);
     g_mutex_lock(&s->file_lock);
     ioc = s->channel;
     s->channel = NULL;
+    multifd = s->multifd;
+    s->multifd = NULL;
     g_mutex_unlock(&s->file_lock);
+    multifd_send_free(multifd);
     qio_channel_unref(ioc);
 }
 
@@ -245,7 +262,7 @@ void migration_source_cleanup(VM *vm, void *opaque)
         g_source_unref(s->cut_timer);
         s->cut_timer = NULL;
     }
-    release_channel(s);
+    release_channels(s);
     g_free(s->rate_limit);
     s->rate_limit = NULL;
     move_to_end(s);
@@ -293,6 +310,10 @@ bool migration_source_allowed(MigrationState *s, Error **errp)
                          "previous migration");
         return false;
     }
+    if (vm_start_barred(s->vm)) {
+        error_setg(errp, "%s", vm_start_barred(s->vm));
+        return false;
+    }
     if (migration_blocker_reason(s, 0)) {
         error_setg(errp, "%s", migration_blocker_reason(s, 0));
         return false;
@@ -310,6 +331,8 @@ static void source_reset(MigrationState *s)
     error_free(s->error);
     qatomic_set(&s->error, NULL);
     g_mutex_unlock(&s->error_lock);
+    qapi_free_MultiFDChannelInfoList(s->last_channels);
+    s->last_channels = NULL;
     s->config = *migration_options_config(s->options);
     memset(&s->counters, 0, sizeof(s->counters));
     memset(&s->times, 0, sizeof(s->times));
@@ -326,10 +349,24 @@ static void source_reset(MigrationState *s)
     s->has_return_path = false;
 }
 
-static void source_run(MigrationState *s, QIOChannel *ioc)
+/* Channels besides the main one. */
+static unsigned extra_channels(const MigrationConfig *config)
 {
+    return migration_cap(config, MIGRATION_CAPABILITY_MULTIFD)
+               ? config->multifd_channels
+               : 0;
+}
+
+static void source_run(MigrationState *s, QIOChannel *const *channels)
+{
+    unsigned n_extra = extra_channels(&s->config);
+    QIOChannel *ioc = channels[0];
+
     g_mutex_lock(&s->file_lock);
     s->channel = qio_channel_ref(ioc);
+    if (n_extra) {
+        s->multifd = multifd_send_new(s, channels + 1, n_extra);
+    }
     g_mutex_unlock(&s->file_lock);
     yank_register_function(s->vm, &migration_yank_instance, source_yank, s);
     s->has_return_path =
@@ -342,30 +379,33 @@ static void source_run(MigrationState *s, QIOChannel *ioc)
     s->thread = qemu_thread_create("mig/src/main", migration_thread, s);
 }
 
-static void source_connected(QIOChannel *ioc, Error *err, void *opaque)
+static void source_connected(QIOChannel *const *channels, Error *err,
+                             void *opaque)
 {
     MigrationState *s = opaque;
 
     bql_lock(s->vm);
+    if (!err) {
+        source_run(s, channels);
+    }
+    outgoing_channels_free(s->connecting);
     s->connecting = NULL;
     if (err) {
         migration_fail(s, err);
         migration_source_cleanup(s->vm, s);
-    } else {
-        source_run(s, ioc);
-        qio_channel_unref(ioc);
     }
     bql_unlock(s->vm);
 }
 
-void migration_source_start_channel(MigrationState *s, QIOChannel *ioc)
+void migration_source_start_channels(MigrationState *s,
+                                     QIOChannel *const *channels)
 {
     bool moved;
 
     source_reset(s);
     moved = migration_advance(&s->machine, MIGRATION_EV_START, NULL);
     g_assert(moved);
-    source_run(s, ioc);
+    source_run(s, channels);
 }
 
 bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
@@ -378,13 +418,18 @@ bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
         error_setg(errp, "There's a migration process in progress");
         return false;
     }
+    if (!migration_address_suits(addr, migration_options_config(s->options),
+                                 errp)) {
+        return false;
+    }
     source_reset(s);
     if (!migration_advance(&s->machine, MIGRATION_EV_START, errp)) {
         g_assert_not_reached();
     }
     if (migration_address_connects(addr)) {
-        s->connecting = qio_channel_socket_connect_async(
-            &addr->u.socket, s->vm->main_context, source_connected, s);
+        s->connecting = outgoing_channels_connect(
+            &addr->u.socket, extra_channels(&s->config),
+            s->vm->main_context, source_connected, s);
         return true;
     }
     ioc = migration_channel_open(s->vm, addr, fds, true, &err);
@@ -394,7 +439,7 @@ bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
         migration_source_cleanup(s->vm, s);
         return false;
     }
-    source_run(s, ioc);
+    source_run(s, &ioc);
     qio_channel_unref(ioc);
     return true;
 }
@@ -428,7 +473,7 @@ void migration_source_cancel(MigrationState *s)
         return;
     }
     if (s->connecting) {
-        qio_connect_cancel(s->connecting);
+        outgoing_channels_free(s->connecting);
         s->connecting = NULL;
         migration_source_cleanup(s->vm, s);
         return;
@@ -456,6 +501,8 @@ bool migration_init(VM *vm, Error **errp)
     s->vm = vm;
     s->answer_wait_ms = MIGRATION_ANSWER_WAIT_MS;
     s->options = migration_options_new();
+    s->multifd_methods = g_new0(MultiFDRegistry, 1);
+    multifd_registry_init(s->multifd_methods);
     s->blockers = g_ptr_array_new_with_free_func(migration_blocker_free);
     g_mutex_init(&s->error_lock);
     g_mutex_init(&s->file_lock);
@@ -513,8 +560,10 @@ void migration_free(VM *vm)
         vm->savevm = NULL;
     }
     migration_options_free(s->options);
+    g_free(s->multifd_methods);
     g_ptr_array_free(s->blockers, TRUE);
     error_free(s->error);
+    qapi_free_MultiFDChannelInfoList(s->last_channels);
     g_mutex_clear(&s->error_lock);
     g_mutex_clear(&s->file_lock);
     migration_machine_destroy(&s->machine);

@@ -18,14 +18,17 @@
 #include "qapi/qapi-types-run-state.h"
 
 /* Counters behind query-migrate. [atomic] relaxed: written by the migration
- * thread, read by the monitor. */
+ * thread, pages and missed_zero_copy by the multifd senders too; read by the
+ * monitor. */
 typedef struct MigrationCounters {
     uint64_t transferred_bytes;
     uint64_t precopy_bytes;
     uint64_t downtime_bytes;
     uint64_t normal_pages;
     uint64_t zero_pages;
+    uint64_t multifd_bytes;
     uint64_t dirty_sync_count;
+    uint64_t missed_zero_copy;   /* sync points of a channel; see QAPI */
     uint64_t dirty_pages_rate;   /* per second, last round */
     uint64_t remaining_pages;
     uint64_t total_ram_bytes;
@@ -52,6 +55,10 @@ typedef struct BQLLoan {
     bool refused; /* no access now */
 } BQLLoan;
 
+/* Around a wait that is no access to a file. The thread of the loan. */
+void bql_loan_begin(BQLLoan *loan);
+void bql_loan_end(BQLLoan *loan);
+
 /*
  * What is saved must be as of one moment. A handler's save_live_complete()
  * refuses the loan at its last look at what others may write, and from then on
@@ -71,6 +78,7 @@ static inline void bql_loan_allow(BQLLoan *loan)
 struct MigrationState {
     /* [const] for the life of the VM */
     VM *vm;
+    struct MultiFDRegistry *multifd_methods; /* multifd.c */
     struct MigrationOptions *options; /* [lock: bql] to change */
     int64_t answer_wait_ms; /* for the outcome, once it is committed */
 
@@ -106,14 +114,18 @@ struct MigrationState {
      * what to_dst is, or NULL once it is being freed */
     GMutex file_lock;
     QIOChannel *channel;
+    struct MultiFDSend *multifd; /* NULL without; used by mig as well */
 
     /* [lock: bql] */
     GThread *thread;     /* to be joined by main's cleanup */
-    struct QIOConnect *connecting; /* main is waiting for a connection */
+    /* Figures of multifd from when it ended, until the next migrate. */
+    MultiFDChannelInfoList *last_channels;
+    struct OutgoingChannels *connecting; /* main is waiting for these */
     GSource *cut_timer; /* ends the wait for an answer after a cancel */
     MigrationTimes times; /* [atomic] by field, relaxed */
 
     MigrationCounters counters;
+    int thread_id; /* [atomic] relaxed: the kernel's; 0 unless mig runs */
 
     struct MigrationRateLimit *rate_limit; /* [own: mig] migration-thread.c */
     struct ReturnPath *return_path;        /* return-path.c */
@@ -145,6 +157,7 @@ struct MigrationIncomingState {
     /* [lock: file_lock] */
     GMutex file_lock;
     QIOChannel *channel;
+    struct MultiFDRecv *multifd; /* NULL without; used by load as well */
 
     /* [lock: rp_mutex] the answering direction; NULL until opened */
     GMutex rp_mutex;
@@ -152,8 +165,10 @@ struct MigrationIncomingState {
 
     /* [lock: bql] */
     GThread *thread;
+    MultiFDChannelInfoList *last_channels; /* as at the source */
     GSource *cut_timer; /* ends a write after an abort */
     struct QIONetListener *listener;
+    struct IncomingChannels *channels; /* some have come; NULL: none, or all */
     struct SocketAddressList *listen_addresses;
     bool deferred;      /* -incoming defer: migrate-incoming may come */
     bool started;       /* it came, or -incoming had an address */
@@ -167,6 +182,12 @@ struct MigrationIncomingState {
  */
 void migration_fail(MigrationState *s, Error *err);
 void migration_incoming_fail(MigrationIncomingState *mis, Error *err);
+
+/* Octets sent so far, on all channels. Any thread while it is under way. */
+uint64_t migration_sent_bytes(MigrationState *s);
+
+/* The loading thread gets no more input, after a failure. Any thread. */
+void migration_incoming_stop_reading(MigrationIncomingState *mis);
 
 /* Whether the source should give up now: cancelled or failed. Any thread. */
 bool migration_should_stop(MigrationState *s);

@@ -20,6 +20,7 @@ typedef enum OptionKind {
     OPTION_PROPERTY,   /* bool; by -global only */
     OPTION_SIZE,       /* uint64_t parameter; -global takes suffixes */
     OPTION_UINT,       /* uint64_t parameter */
+    OPTION_UINT8,      /* uint8_t parameter */
     OPTION_ENUM,       /* parameter */
 } OptionKind;
 
@@ -28,8 +29,8 @@ typedef struct OptionDesc {
     OptionKind kind;
     size_t offset; /* in MigrationOptions */
     uint64_t initial;
-    uint64_t max;             /* OPTION_UINT */
-    const char *range;        /* OPTION_UINT: what the error asks for */
+    uint64_t min, max;         /* OPTION_UINT, OPTION_UINT8 */
+    const char *range;         /* of these: what the error asks for */
     const QapiType *enum_type; /* OPTION_ENUM */
 } OptionDesc;
 
@@ -52,6 +53,9 @@ static const OptionDesc option_table[] = {
     /* On, unlike QEMU: the source then learns the outcome. */
     CAP("return-path", RETURN_PATH, true),
     CAP("validate-uuid", VALIDATE_UUID, false),
+    CAP("multifd", MULTIFD, false),
+    CAP("zero-copy-send", ZERO_COPY_SEND, false),
+    CAP("release-ram", RELEASE_RAM, false),
     {
         .name = "max-bandwidth",
         .kind = OPTION_SIZE,
@@ -73,16 +77,50 @@ static const OptionDesc option_table[] = {
         .range = "an integer in the range of 0 to (2000 * 1000) ms",
     },
     {
+        .name = "multifd-channels",
+        .kind = OPTION_UINT8,
+        .offset = offsetof(MigrationOptions, config.multifd_channels),
+        .initial = 2,
+        .min = 1,
+        .max = 255,
+        .range = "a value between 1 and 255",
+    },
+    {
+        .name = "multifd-compression",
+        .kind = OPTION_ENUM,
+        .offset = offsetof(MigrationOptions, config.multifd_compression),
+        .initial = MULTI_FD_COMPRESSION_NONE,
+        .enum_type = &qapi_type_MultiFDCompression,
+    },
+    {
         .name = "zero-page-detection",
         .kind = OPTION_ENUM,
         .offset = offsetof(MigrationOptions, config.zero_page_detection),
-        .initial = ZERO_PAGE_DETECTION_LEGACY,
+        .initial = ZERO_PAGE_DETECTION_MULTIFD,
         .enum_type = &qapi_type_ZeroPageDetection,
+    },
+    {
+        .name = "multifd-zlib-level",
+        .kind = OPTION_UINT8,
+        .offset = offsetof(MigrationOptions, config.multifd_zlib_level),
+        .initial = 1,
+        .max = 9,
+        .range = "a value between 0 and 9",
+    },
+    {
+        .name = "multifd-zstd-level",
+        .kind = OPTION_UINT8,
+        .offset = offsetof(MigrationOptions, config.multifd_zstd_level),
+        .initial = 1,
+        .max = 20,
+        .range = "a value between 0 and 20",
     },
     PROP("send-configuration", send_configuration, true),
     PROP("send-section-footer", send_section_footer, true),
     PROP("store-global-state", store_global_state, true),
     PROP("send-switchover-start", send_switchover_start, true),
+    PROP("multifd-flush-after-each-section", multifd_flush_after_each_section,
+         false),
     PROP("suppress-vmdesc", suppress_vmdesc, false),
 };
 
@@ -103,6 +141,8 @@ static uint64_t option_get(const MigrationOptions *o, const OptionDesc *d)
         return *(const bool *)field;
     case OPTION_ENUM:
         return *(const unsigned *)field;
+    case OPTION_UINT8:
+        return *(const uint8_t *)field;
     default:
         return qatomic_read_relaxed((const uint64_t *)field);
     }
@@ -121,6 +161,9 @@ static void option_put(MigrationOptions *o, const OptionDesc *d,
     case OPTION_ENUM:
         *(unsigned *)field = (unsigned)value;
         break;
+    case OPTION_UINT8:
+        *(uint8_t *)field = (uint8_t)value;
+        break;
     default:
         qatomic_set_relaxed((uint64_t *)field, value);
         break;
@@ -129,7 +172,7 @@ static void option_put(MigrationOptions *o, const OptionDesc *d,
 
 static bool option_check(const OptionDesc *d, uint64_t value, Error **errp)
 {
-    if (d->kind == OPTION_UINT && value > d->max) {
+    if (d->range && (value < d->min || value > d->max)) {
         g_autofree char *name = g_strdelimit(g_strdup(d->name), "-", '_');
 
         error_setg(errp, "Parameter '%s' expects %s", name, d->range);
@@ -165,6 +208,22 @@ const MigrationLiveParams *migration_options_live(
     return &options->live;
 }
 
+/*
+ * What does not go together. The rules are QEMU's; so is the text of the
+ * first.
+ */
+static bool config_check(const MigrationConfig *config, Error **errp)
+{
+    if (migration_cap(config, MIGRATION_CAPABILITY_ZERO_COPY_SEND) &&
+        (!migration_cap(config, MIGRATION_CAPABILITY_MULTIFD) ||
+         config->multifd_compression != MULTI_FD_COMPRESSION_NONE)) {
+        error_setg(errp, "Zero copy only available for non-compressed non-TLS "
+                         "multifd migration");
+        return false;
+    }
+    return true;
+}
+
 /* --- Capabilities over QMP ------------------------------------------------ */
 
 static const OptionDesc *option_find(const char *name, bool capability)
@@ -185,8 +244,10 @@ bool qmp_migrate_set_capabilities(QmpContext *ctx,
                                   Error **errp)
 {
     MigrationState *s = ctx->vm->migration;
+    MigrationOptions wanted = *s->options;
 
-    if (!migration_source_idle(s) || ctx->vm->incoming->thread) {
+    if (!migration_source_idle(s) || ctx->vm->incoming->thread ||
+        ctx->vm->incoming->channels) {
         error_setg(errp, "There's a migration process in progress");
         return false;
     }
@@ -195,8 +256,12 @@ bool qmp_migrate_set_capabilities(QmpContext *ctx,
         const OptionDesc *d = option_find(
             MigrationCapability_str(c->value->capability), true);
 
-        *option_bool(s->options, d) = c->value->state;
+        *option_bool(&wanted, d) = c->value->state;
     }
+    if (!config_check(&wanted.config, errp)) {
+        return false;
+    }
+    s->options->config = wanted.config;
     return true;
 }
 
@@ -238,31 +303,42 @@ static void *param_member(const OptionDesc *d, MigrationParameters *params,
 
 static uint64_t param_value(const OptionDesc *d, const void *member)
 {
-    return d->kind == OPTION_ENUM ? *(const unsigned *)member
-                                  : *(const uint64_t *)member;
+    switch (d->kind) {
+    case OPTION_ENUM:
+        return *(const unsigned *)member;
+    case OPTION_UINT8:
+        return *(const uint8_t *)member;
+    default:
+        return *(const uint64_t *)member;
+    }
 }
 
 bool qmp_migrate_set_parameters(QmpContext *ctx,
                                 const MigrationParameters *args, Error **errp)
 {
-    /* All are checked before the first is set. */
-    for (int apply = 0; apply < 2; apply++) {
-        for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
-            const OptionDesc *d = &option_table[i];
-            bool *has;
-            void *member =
-                param_member(d, (MigrationParameters *)args, &has);
+    MigrationOptions *options = ctx->vm->migration->options;
+    MigrationOptions wanted = *options;
 
-            if (!member || !*has) {
-                continue;
-            }
-            if (apply) {
-                option_put(ctx->vm->migration->options, d,
-                           param_value(d, member));
-            } else if (!option_check(d, param_value(d, member), errp)) {
-                return false;
-            }
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        const OptionDesc *d = &option_table[i];
+        bool *has;
+        void *member = param_member(d, (MigrationParameters *)args, &has);
+
+        if (!member || !*has) {
+            continue;
         }
+        if (!option_check(d, param_value(d, member), errp)) {
+            return false;
+        }
+        option_put(&wanted, d, param_value(d, member));
+    }
+    if (!config_check(&wanted.config, errp)) {
+        return false;
+    }
+    /* Live ones are atomic, each by itself. */
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        option_put(options, &option_table[i],
+                   option_get(&wanted, &option_table[i]));
     }
     return true;
 }
@@ -284,6 +360,8 @@ MigrationParameters *qmp_query_migrate_parameters(QmpContext *ctx,
         *has = true;
         if (d->kind == OPTION_ENUM) {
             *(unsigned *)member = (unsigned)value;
+        } else if (d->kind == OPTION_UINT8) {
+            *(uint8_t *)member = (uint8_t)value;
         } else {
             *(uint64_t *)member = value;
         }
@@ -310,6 +388,7 @@ static bool global_value(const OptionDesc *d, const char *text,
     case OPTION_SIZE:
         return qemu_strtosz(text, value, errp);
     case OPTION_UINT:
+    case OPTION_UINT8:
         return qemu_strtou64(text, value, errp) &&
                option_check(d, *value, errp);
     case OPTION_ENUM:
@@ -324,7 +403,9 @@ static bool global_value(const OptionDesc *d, const char *text,
 static bool has_x_name(const char *name)
 {
     static const char *const names[] = {
-        "x-downtime-limit", "x-events", "x-max-bandwidth", "x-return-path",
+        "x-downtime-limit", "x-events",        "x-max-bandwidth",
+        "x-multifd",        "x-release-ram",   "x-return-path",
+        "x-zero-copy-send",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -361,5 +442,6 @@ static bool global_apply(const GlobalProp *prop, void *opaque, Error **errp)
 bool migration_options_apply_globals(struct MigrationOptions *options, VM *vm,
                                      Error **errp)
 {
-    return globals_apply(vm, "migration", global_apply, options, errp);
+    return globals_apply(vm, "migration", global_apply, options, errp) &&
+           config_check(&options->config, errp);
 }

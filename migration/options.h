@@ -19,12 +19,17 @@ typedef struct MigrationConfig {
 
     /* Parameters that hold for the whole migration. */
     ZeroPageDetection zero_page_detection;
+    uint8_t multifd_channels;
+    MultiFDCompression multifd_compression;
+    uint8_t multifd_zlib_level;
+    uint8_t multifd_zstd_level;
 
     /* Compat properties (-global migration.*, machine types). */
     bool send_configuration;
     bool send_section_footer;
     bool store_global_state;
     bool send_switchover_start;
+    bool multifd_flush_after_each_section;
     bool suppress_vmdesc; /* machine property in QEMU */
 } MigrationConfig;
 

@@ -409,6 +409,13 @@ void qemu_file_unget(QEMUFile *f, const void *buf, size_t len_bytes)
     qatomic_set_relaxed(&f->total_bytes, f->total_bytes - len_bytes);
 }
 
+void qemu_file_preload(QEMUFile *f, const void *buf, size_t len_bytes)
+{
+    assert(!f->writable && !f->end && len_bytes <= IN_BUF_BYTES);
+    memcpy(f->buf, buf, len_bytes);
+    f->end = len_bytes;
+}
+
 void qemu_file_skip(QEMUFile *f, size_t len_bytes)
 {
     while (len_bytes && !f->error) {

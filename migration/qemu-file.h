@@ -92,6 +92,8 @@ size_t qemu_file_readv(QEMUFile *f, const struct iovec *iov, unsigned niov);
  */
 #define QEMU_FILE_UNGET_MAX_BYTES (512 * KiB)
 void qemu_file_unget(QEMUFile *f, const void *buf, size_t len_bytes);
+/* Before anything else: octets that were read from the channel already. */
+void qemu_file_preload(QEMUFile *f, const void *buf, size_t len_bytes);
 /* Octets that can be got without reading. */
 size_t qemu_file_buffered(const QEMUFile *f);
 void qemu_file_skip(QEMUFile *f, size_t len_bytes);

@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "migration/multifd-recv.h"
 #include "migration/qemu-file.h"
 #include "migration/ram.h"
 #include "migration/stream-format.h"
@@ -41,6 +42,11 @@ static bool add_block(RAMBlock *block, void *opaque, Error **errp)
     return true;
 }
 
+static bool sync_each_section(const RAMLoadState *ls)
+{
+    return ls->vm->incoming->config.multifd_flush_after_each_section;
+}
+
 bool ram_load_setup(QEMUFile *f, void *opaque, Error **errp)
 {
     VM *vm = opaque;
@@ -58,7 +64,12 @@ bool ram_load_setup(QEMUFile *f, void *opaque, Error **errp)
     ram_block_foreach(vm, count_block, ls, NULL);
     ls->blocks = g_new0(RAMLoadBlock, ls->n_blocks);
     ls->n_blocks = 0;
-    return ram_block_foreach(vm, add_block, ls, errp);
+    if (!ram_block_foreach(vm, add_block, ls, errp)) {
+        return false;
+    }
+    ls->multifd = vm->incoming->multifd;
+    ls->marked = !ls->multifd || sync_each_section(ls);
+    return !ls->multifd || multifd_recv_start(ls->multifd, ls, errp);
 }
 
 void ram_load_cleanup(void *opaque)
@@ -80,15 +91,9 @@ void ram_load_cleanup(void *opaque)
     vm->incoming->ram = NULL;
 }
 
-/* Reads a block's name and finds it. NULL and an error if it cannot be. */
-static RAMLoadBlock *get_block(RAMLoadState *ls, QEMUFile *f, Error **errp)
+RAMLoadBlock *ram_load_find_block(const RAMLoadState *ls, const char *id,
+                                  Error **errp)
 {
-    char id[STREAM_NAME_MAX + 1];
-
-    qemu_get_counted_string(f, id);
-    if (!qemu_file_ok(f, errp)) {
-        return NULL;
-    }
     for (size_t i = 0; i < ls->n_blocks; i++) {
         RAMLoadBlock *lb = &ls->blocks[i];
 
@@ -105,6 +110,15 @@ static RAMLoadBlock *get_block(RAMLoadState *ls, QEMUFile *f, Error **errp)
     error_setg(errp, "block '%s' is unknown here; give both "
                "sides the same memory", id);
     return NULL;
+}
+
+/* Reads a block's name and finds it. NULL and an error if it cannot be. */
+static RAMLoadBlock *get_block(RAMLoadState *ls, QEMUFile *f, Error **errp)
+{
+    char id[STREAM_NAME_MAX + 1];
+
+    qemu_get_counted_string(f, id);
+    return qemu_file_ok(f, errp) ? ram_load_find_block(ls, id, errp) : NULL;
 }
 
 /* --- the block list --- */
@@ -189,6 +203,18 @@ static bool load_block_list(RAMLoadState *ls, QEMUFile *f,
 
 /* --- pages --- */
 
+void ram_load_set_touched(RAMLoadBlock *lb, const uint64_t *offsets,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t page = offsets[i] >> TARGET_PAGE_BITS;
+
+        if (!test_bit_atomic(page, lb->touched)) {
+            set_bit_atomic(page, lb->touched);
+        }
+    }
+}
+
 static inline void load_zero_page(RAMLoadBlock *lb, uint64_t offset)
 {
     uint8_t *host = lb->block->host + offset;
@@ -235,7 +261,7 @@ static size_t load_page_run(RAMLoadBlock *lb, const uint8_t *p, size_t avail)
         if ((word & FLAGS_MASK) != PAGE_CONTINUE || offset >= end) {
             break;
         }
-        set_bit(offset >> TARGET_PAGE_BITS, lb->touched);
+        ram_load_set_touched(lb, &offset, 1);
         memcpy(lb->block->host + offset, p + 8, TARGET_PAGE_SIZE);
         p += PAGE_RECORD_BYTES;
     }
@@ -256,7 +282,9 @@ static void load_runs(RAMLoadState *ls, QEMUFile *f)
         used = load_zero_run(ls->last, p, avail);
         used += load_page_run(ls->last, p + used, avail - used);
         qemu_file_skip(f, used);
-        if (used && qemu_file_buffered(f) < PAGE_RECORD_BYTES) {
+        /* A wrong guess there would undo what other channels load. */
+        if (used && !ls->multifd &&
+            qemu_file_buffered(f) < PAGE_RECORD_BYTES) {
             ram_load_direct(ls->last, f);
         }
     } while (used);
@@ -288,7 +316,7 @@ static bool load_page_record(RAMLoadState *ls, QEMUFile *f, uint64_t word,
         return false;
     }
     if (word & RAM_SAVE_FLAG_PAGE) {
-        set_bit(offset >> TARGET_PAGE_BITS, lb->touched);
+        ram_load_set_touched(lb, &offset, 1);
         qemu_get_buffer(f, lb->block->host + offset, TARGET_PAGE_SIZE);
     } else {
         uint8_t fill = qemu_get_byte(f);
@@ -332,6 +360,38 @@ static bool refuse(uint64_t word, Error **errp)
     return false;
 }
 
+#define SET_ALIKE "set migration property 'multifd-flush-after-each-section', " \
+                  "or the machine type, alike on both sides"
+
+/* The sync point of a round. */
+static bool load_marker(RAMLoadState *ls, Error **errp)
+{
+    if (!ls->multifd) {
+        return true; /* some writers have it without multifd */
+    }
+    if (sync_each_section(ls)) {
+        error_setg(errp, "the source synchronises multifd channels in each "
+                         "round, but each section is expected here: "
+                         SET_ALIKE);
+        return false;
+    }
+    ls->marked = true;
+    return multifd_recv_sync(ls->multifd, errp);
+}
+
+/* Of the mode per section, the sync point. */
+static bool load_eos(RAMLoadState *ls, Error **errp)
+{
+    if (!ls->marked) {
+        error_setg(errp, "the source synchronises multifd channels in each "
+                         "section, but each round is expected here: "
+                         SET_ALIKE);
+        return false;
+    }
+    return !ls->multifd || !sync_each_section(ls) ||
+           multifd_recv_sync(ls->multifd, errp);
+}
+
 /* One record of any kind; *@end: it was EOS. */
 static bool load_record(RAMLoadState *ls, QEMUFile *f, bool *end, Error **errp)
 {
@@ -349,10 +409,10 @@ static bool load_record(RAMLoadState *ls, QEMUFile *f, bool *end, Error **errp)
     case RAM_SAVE_FLAG_MEM_SIZE:
         return load_block_list(ls, f, word & ~FLAGS_MASK, errp);
     case RAM_SAVE_FLAG_MULTIFD_FLUSH:
-        return true; /* there are no other channels to wait for */
+        return load_marker(ls, errp);
     case RAM_SAVE_FLAG_EOS:
         *end = true;
-        return true;
+        return load_eos(ls, errp);
     default:
         return refuse(word, errp);
     }

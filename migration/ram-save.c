@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "migration/multifd-send.h"
 #include "migration/qemu-file.h"
 #include "migration/ram.h"
 #include "migration/stream-format.h"
@@ -36,7 +37,7 @@ static RAMState *ram_state(void *opaque)
 
 static void counter_add(uint64_t *counter, uint64_t n)
 {
-    qatomic_set_relaxed(counter, qatomic_read_relaxed(counter) + n);
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
 static uint64_t dirty_pages(const RAMState *rs)
@@ -110,11 +111,18 @@ static void put_zero_page(RAMState *rs, QEMUFile *f, const RAMBlock *block,
     qemu_put_byte(f, 0);
 }
 
-static void put_normal_page(RAMState *rs, QEMUFile *f, const RAMBlock *block,
-                            uint64_t offset)
+static bool put_normal_page(RAMState *rs, QEMUFile *f, RAMBlock *block,
+                            uint64_t offset, Error **errp)
 {
+    if (rs->multifd) {
+        const MultiFDRun run = { offset >> TARGET_PAGE_BITS, 1 };
+
+        return multifd_queue_run(rs->multifd, block, &run, false, errp);
+    }
     put_page_head(rs, f, block, offset, RAM_SAVE_FLAG_PAGE);
     qemu_put_buffer_async(f, block->host + offset, TARGET_PAGE_SIZE);
+    counter_add(&rs->s->counters.normal_pages, 1);
+    return true;
 }
 
 /* Many pages that are known to be zero: records and nothing else. */
@@ -148,12 +156,20 @@ static void put_zero_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
 
 /* --- runs --- */
 
-static void put_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
-                    uint64_t first, uint64_t count)
+/*
+ * Not where pages have to arrive in the order they are sent in: a ZERO record
+ * on the main channel may overtake, or be overtaken.
+ */
+static bool detect_zero(const RAMState *rs)
 {
-    MigrationCounters *counters = &rs->s->counters;
-    bool detect =
-        rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
+    return rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE &&
+           !rs->keep_order;
+}
+
+static bool put_run(RAMState *rs, QEMUFile *f, RAMBlock *block,
+                    uint64_t first, uint64_t count, Error **errp)
+{
+    bool detect = detect_zero(rs);
     bool after_zero = false;
     uint64_t zeros = 0, i = 0;
 
@@ -170,29 +186,35 @@ static void put_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
             after_zero = true;
         } else if (group > 1) {
             after_zero = false; /* one by one */
-        } else {
-            put_normal_page(rs, f, block, offset);
+        } else if (put_normal_page(rs, f, block, offset, errp)) {
             i++;
             after_zero = false;
+        } else {
+            return false;
         }
     }
-    counter_add(&counters->zero_pages, zeros);
-    counter_add(&counters->normal_pages, count - zeros);
+    counter_add(&rs->s->counters.zero_pages, zeros);
+    return true;
+}
+
+/* Who looks for zero pages: the senders, or this thread. */
+static bool senders_detect(const RAMState *rs)
+{
+    return rs->multifd &&
+           rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_LEGACY;
 }
 
 /* Sends a run from @first on that is of one kind; at most @count pages. */
 static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
                      uint64_t first, uint64_t count, Error **errp)
 {
-    bool unpopulated =
-        !test_bit(first, map->populated) &&
-        rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
+    bool unpopulated = !test_bit(first, map->populated) && detect_zero(rs);
 
     if (unpopulated) {
         count = find_next_bit(map->populated, first + count, first) - first;
     } else {
         count = MIN(count, rs->run_max_pages);
-        if (rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE) {
+        if (detect_zero(rs)) {
             count = find_next_zero_bit(map->populated, first + count, first) -
                     first;
         }
@@ -201,13 +223,50 @@ static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
         error_prepend(errp, "block '%s': ", map->block->id);
         return false;
     }
+    rs->page = first + count;
+    if (senders_detect(rs)) {
+        const MultiFDRun run = { first, count };
+
+        return multifd_queue_run(rs->multifd, map->block, &run, unpopulated,
+                                 errp);
+    }
     if (unpopulated) {
         put_zero_run(rs, f, map->block, first, count);
         counter_add(&rs->s->counters.zero_pages, count);
-    } else {
-        put_run(rs, f, map->block, first, count);
+    } else if (!put_run(rs, f, map->block, first, count, errp)) {
+        return false;
     }
-    rs->page = first + count;
+    return qemu_file_ok(f, errp);
+}
+
+/*
+ * A sync point of the mode that has them per round: a page that was sent may
+ * be sent again. The marker must not wait, or receivers do.
+ */
+static bool sync_point(RAMState *rs, QEMUFile *f, Error **errp)
+{
+    if (!multifd_send_sync(rs->multifd, errp)) {
+        return false;
+    }
+    qemu_put_be64(f, RAM_SAVE_FLAG_MULTIFD_FLUSH);
+    return qemu_fflush(f, errp);
+}
+
+/* The scan went round. */
+static bool sync_round(RAMState *rs, QEMUFile *f, Error **errp)
+{
+    return !rs->multifd || rs->sync_each_section ||
+           !multifd_send_unsynced(rs->multifd) || sync_point(rs, f, errp);
+}
+
+/* The end of a body, a sync point in the mode that has them per section. */
+static bool put_eos(RAMState *rs, QEMUFile *f, Error **errp)
+{
+    if (rs->multifd && rs->sync_each_section &&
+        !multifd_send_sync(rs->multifd, errp)) {
+        return false;
+    }
+    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     return qemu_file_ok(f, errp);
 }
 
@@ -228,6 +287,9 @@ static bool send_next(RAMState *rs, QEMUFile *f, bool *sent, Error **errp)
         }
         rs->block = (rs->block + 1) % rs->n_blocks;
         rs->page = 0;
+        if (!rs->block && !sync_round(rs, f, errp)) {
+            return false;
+        }
     }
     return true;
 }
@@ -265,7 +327,18 @@ static void put_block_list(RAMState *rs, QEMUFile *f)
         qemu_put_counted_string(f, rs->blocks[i].block->id);
         qemu_put_be64(f, rs->blocks[i].block->used_bytes);
     }
-    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
+}
+
+/* Behind the block list: no channel carries pages before that was read. */
+static bool start_multifd(RAMState *rs, QEMUFile *f, Error **errp)
+{
+    rs->multifd = rs->s->multifd;
+    if (!rs->multifd) {
+        return true;
+    }
+    rs->sync_each_section = rs->s->config.multifd_flush_after_each_section;
+    return multifd_send_start(rs->multifd, errp) &&
+           (rs->sync_each_section || sync_point(rs, f, errp));
 }
 
 bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
@@ -284,27 +357,59 @@ bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
     ram_block_foreach(vm, add_block, rs, NULL);
     rs->period_start_ms = clock_host_ms();
     put_block_list(rs, f);
-    return ram_sync(rs, errp);
+    return start_multifd(rs, f, errp) && put_eos(rs, f, errp) &&
+           ram_sync(rs, errp);
+}
+
+/*
+ * What the slice has room for, counting what waits in multifd's queues as if
+ * nothing of it were zero or could be packed.
+ */
+static bool room(RAMState *rs, uint64_t *left_bytes, Error **errp)
+{
+    for (;;) {
+        uint64_t queued_bytes;
+
+        *left_bytes = migration_rate_left_bytes(rs->s);
+        if (!rs->multifd || !*left_bytes || *left_bytes == UINT64_MAX) {
+            return true;
+        }
+        queued_bytes = multifd_send_queued_bytes(rs->multifd);
+        if (queued_bytes < *left_bytes) {
+            *left_bytes -= queued_bytes;
+            return true;
+        }
+        if (!multifd_send_wait_idle(rs->multifd, errp)) {
+            return false;
+        }
+    }
 }
 
 bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp)
 {
     RAMState *rs = ram_state(opaque);
     int64_t end_ns = clock_host_ns() + SLICE_MAX_NS;
-    uint64_t left_bytes = migration_rate_left_bytes(rs->s);
+    uint64_t left_bytes;
     bool sent = true;
 
-    while (sent && left_bytes && clock_host_ns() < end_ns) {
+    while (sent && clock_host_ns() < end_ns) {
+        if (!room(rs, &left_bytes, errp)) {
+            return false;
+        }
+        if (!left_bytes) {
+            break;
+        }
         rs->run_max_pages =
             CLAMP(left_bytes >> TARGET_PAGE_BITS, 1, RUN_MAX_PAGES);
         if (!send_next(rs, f, &sent, errp)) {
             return false;
         }
-        left_bytes = migration_rate_left_bytes(rs->s);
     }
-    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
+    if (rs->multifd && !multifd_send_flush(rs->multifd, errp)) {
+        return false;
+    }
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, dirty_pages(rs));
-    return qemu_file_ok(f, errp);
+    return put_eos(rs, f, errp);
 }
 
 /* All that is known to be dirty. The BQL is let go of meanwhile. */
@@ -317,7 +422,24 @@ static bool send_dirty(RAMState *rs, QEMUFile *f, Error **errp)
             return false;
         }
     }
-    return qemu_fflush(f, errp);
+    return sync_round(rs, f, errp) && qemu_fflush(f, errp);
+}
+
+/*
+ * In the mode with one sync point per section, the last one has to come after
+ * the last page, but waits for the peer, with the BQL lent.
+ */
+static bool last_sync(RAMState *rs, Error **errp)
+{
+    if (!multifd_send_sync(rs->multifd, errp) || !sync_blocks(rs, errp)) {
+        return false;
+    }
+    if (dirty_pages(rs)) {
+        error_setg(errp, "memory was written to although the guest is "
+                         "stopped; try again");
+        return false;
+    }
+    return true;
 }
 
 /*
@@ -334,6 +456,10 @@ bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
         return false;
     }
     rs->run_max_pages = RUN_MAX_PAGES;
+    if (rs->multifd && rs->sync_each_section) {
+        rs->keep_order = true; /* the next sync is at the end */
+        multifd_send_keep_order(rs->multifd);
+    }
     do {
         if (turns++ == COMPLETE_MAX_TURNS) {
             error_setg(errp, "memory keeps being written to although the "
@@ -344,9 +470,12 @@ bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
             return false;
         }
     } while (dirty_pages(rs));
+    if (rs->multifd && rs->sync_each_section && !last_sync(rs, errp)) {
+        return false;
+    }
     bql_loan_refuse(&rs->s->bql_loan);
-    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     qatomic_set_relaxed(&rs->s->counters.remaining_pages, 0);
+    qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
     return qemu_file_ok(f, errp);
 }
 

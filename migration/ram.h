@@ -24,6 +24,10 @@ typedef struct RAMState {
 
     uint64_t run_max_pages; /* longest run to read and send at once */
 
+    struct MultiFDSend *multifd; /* NULL: all goes over the main channel */
+    bool sync_each_section;      /* multifd's sync points, not each round */
+    bool keep_order; /* pages may be sent again without a sync point between */
+
     /* Whose page was sent last; NULL: the next page names its block. */
     const RAMBlock *last_sent;
 
@@ -43,7 +47,8 @@ void ram_save_cleanup(void *opaque);
 
 typedef struct RAMLoadBlock {
     RAMBlock *block;
-    /* Pages that may hold something: populated here, or received. */
+    /* Pages that may hold something: populated here, or received. [atomic]:
+     * each loading thread sets bits of its own pages. */
     unsigned long *touched;
     bool listed; /* the block list had it */
 } RAMLoadBlock;
@@ -53,9 +58,10 @@ static inline bool ram_load_touched(const RAMLoadBlock *lb, uint64_t page)
 {
     unsigned long logged =
         qatomic_read_relaxed(&lb->block->dirty[page / BITS_PER_LONG]);
+    unsigned long touched =
+        qatomic_read_relaxed(&lb->touched[page / BITS_PER_LONG]);
 
-    return test_bit(page, lb->touched) ||
-           (logged >> (page % BITS_PER_LONG) & 1);
+    return ((touched | logged) >> (page % BITS_PER_LONG) & 1);
 }
 
 /* Records as both files of the loading side look at them. */
@@ -73,7 +79,16 @@ typedef struct RAMLoadState {
     bool has_list; /* the block list came */
     bool logging; /* memory_dirty_log_start() was called */
     RAMLoadBlock *last; /* the previous page record's; NULL before any */
+    struct MultiFDRecv *multifd; /* NULL: all comes over the main channel */
+    bool marked; /* a MULTIFD_FLUSH came, or is not expected */
 } RAMLoadState;
+
+/* NULL and an error if there is none that migrates. Any loading thread. */
+RAMLoadBlock *ram_load_find_block(const RAMLoadState *ls, const char *id,
+                                  Error **errp);
+/* These pages of the block will hold something. Any loading thread. */
+void ram_load_set_touched(RAMLoadBlock *lb, const uint64_t *offsets,
+                          size_t n);
 
 /*
  * What comes next is probably PAGE records of @lb in a row, starting with

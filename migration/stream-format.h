@@ -169,4 +169,55 @@ typedef struct __attribute__((packed)) StreamRAMZeroContinue {
 _Static_assert(sizeof(StreamRAMZeroContinue) == 9, "ZERO is 9 octets");
 _Static_assert(offsetof(StreamRAMZeroContinue, fill) == 8, "fill at 8");
 
+/* --- Multifd ------------------------------------------------------------ */
+#define MULTIFD_MAGIC 0x11223344U
+#define MULTIFD_VERSION 1U
+
+enum {
+    MULTIFD_FLAG_SYNC = 0x01,
+    MULTIFD_FLAG_METHOD_MASK = 0x3e,
+    MULTIFD_FLAG_NOCOMP = 0x00,
+    MULTIFD_FLAG_ZLIB = 0x02,
+    MULTIFD_FLAG_ZSTD = 0x04,
+    MULTIFD_FLAG_DEVICE_STATE = 0x40,
+};
+
+/* Guest memory that one packet describes, at most. */
+#define MULTIFD_PACKET_BYTES (512 * KiB)
+/* Pages of 4 KiB: the size of the page is not on the wire. */
+#define MULTIFD_PACKET_PAGES 128
+/* Payload that stock readers have room for. */
+#define MULTIFD_PAYLOAD_MAX_BYTES (1024 * KiB)
+
+/* First on each channel. */
+typedef struct StreamMultiFDInit {
+    uint32_t magic;
+    uint32_t version;
+    uint8_t uuid[16];
+    uint8_t id;
+    uint8_t unused[39];
+} StreamMultiFDInit;
+_Static_assert(sizeof(StreamMultiFDInit) == 64, "initial packet: 64 octets");
+_Static_assert(offsetof(StreamMultiFDInit, id) == 24, "id at 24");
+
+typedef struct StreamMultiFDPacket {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t flags;
+    uint32_t pages_alloc;
+    uint32_t normal_pages;
+    uint32_t next_packet_size; /* octets of payload that follow */
+    uint64_t packet_num;
+    uint32_t zero_pages;
+    uint8_t unused[28];
+    char block[256]; /* padded with NULs */
+    /* normal_pages offsets in the block, then zero_pages */
+    uint64_t offset[MULTIFD_PACKET_PAGES];
+} StreamMultiFDPacket;
+_Static_assert(sizeof(StreamMultiFDPacket) == 1344, "packet: 1344 octets");
+_Static_assert(offsetof(StreamMultiFDPacket, packet_num) == 24, "number at 24");
+_Static_assert(offsetof(StreamMultiFDPacket, zero_pages) == 32, "zero at 32");
+_Static_assert(offsetof(StreamMultiFDPacket, block) == 64, "block at 64");
+_Static_assert(offsetof(StreamMultiFDPacket, offset) == 320, "offsets at 320");
+
 #endif

@@ -119,7 +119,9 @@ static bool field_elements(const VMStateField *field, uint8_t *opaque,
 static void *field_element(const VMStateField *field, const FieldElements *el,
                            size_t index)
 {
-    uint8_t *element = el->base + index * el->size_bytes;
+    /* Nothing was allocated for no elements of no size. */
+    uint8_t *element =
+        el->base ? el->base + index * el->size_bytes : NULL;
 
     if (field->flags & VMS_ARRAY_OF_POINTER) {
         return *(void **)element;

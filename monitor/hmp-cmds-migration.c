@@ -80,6 +80,8 @@ static const InfoLine ram_lines[] = {
     { "precopy-bytes", "precopy ram", " kbytes", 10, true },
     { "downtime-bytes", "downtime ram", " kbytes", 10, true },
     { "postcopy-bytes", "postcopy ram", " kbytes", 10, true },
+    { "dirty-sync-missed-zero-copy", "Zero-copy-send fallbacks happened",
+      " times", 0, true },
 };
 
 static void print_lines(HmpCall *call, struct json_object *reply,
@@ -136,6 +138,19 @@ static void print_blocked(HmpCall *call, struct json_object *reasons)
     }
 }
 
+static void print_channels(HmpCall *call, struct json_object *list)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *c = json_object_array_get_idx(list, i);
+
+        g_string_append_printf(
+            call->out, "%s: %" PRId64 " packets, %" PRId64 " kbytes, %" PRId64
+            " normal and %" PRId64 " zero pages\n", reply_str(c, "thread"),
+            reply_int(c, "packets"), reply_int(c, "bytes") >> 10,
+            reply_int(c, "normal"), reply_int(c, "zero"));
+    }
+}
+
 static void print_sockets(HmpCall *call, struct json_object *list)
 {
     g_string_append(call->out, "socket address: [\n");
@@ -174,6 +189,9 @@ void hmp_info_migrate(HmpCall *call)
     print_lines(call, info, time_lines, ARRAY_SIZE(time_lines));
     if (json_object_object_get_ex(info, "ram", &part)) {
         print_ram(call, part);
+    }
+    if (json_object_object_get_ex(info, "x-multifd-channels", &part)) {
+        print_channels(call, part);
     }
     if (json_object_object_get_ex(info, "socket-address", &part)) {
         print_sockets(call, part);

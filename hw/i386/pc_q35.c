@@ -120,10 +120,14 @@ static const Property q35_props[] = {
  */
 #define Q35_COMPAT_9_2 { "migration", "send-switchover-start", "off" }
 #define Q35_COMPAT_8_2 { "migration", "zero-page-detection", "legacy" }
+#define Q35_COMPAT_8_0                                                         \
+    { "migration", "multifd-flush-after-each-section", "on" }
 
 static const GlobalProp q35_compat_9_2[] = { Q35_COMPAT_9_2, { 0 } };
 static const GlobalProp q35_compat_8_2[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
                                              { 0 } };
+static const GlobalProp q35_compat_8_0[] = { Q35_COMPAT_9_2, Q35_COMPAT_8_2,
+                                             Q35_COMPAT_8_0, { 0 } };
 
 #define DEFINE_Q35(_symbol, _version, _alias, _compat)                         \
     const MachineClass _symbol = {                                             \
@@ -153,5 +157,5 @@ DEFINE_Q35(pc_q35_9_1_machine_class, "9.1", NULL, q35_compat_9_2);
 DEFINE_Q35(pc_q35_9_0_machine_class, "9.0", NULL, q35_compat_9_2);
 DEFINE_Q35(pc_q35_8_2_machine_class, "8.2", NULL, q35_compat_8_2);
 DEFINE_Q35(pc_q35_8_1_machine_class, "8.1", NULL, q35_compat_8_2);
-DEFINE_Q35(pc_q35_8_0_machine_class, "8.0", NULL, q35_compat_8_2);
-DEFINE_Q35(pc_q35_7_2_machine_class, "7.2", NULL, q35_compat_8_2);
+DEFINE_Q35(pc_q35_8_0_machine_class, "8.0", NULL, q35_compat_8_0);
+DEFINE_Q35(pc_q35_7_2_machine_class, "7.2", NULL, q35_compat_8_0);

@@ -34,7 +34,4 @@ bool migration_incoming_start(VM *vm, const char *uri, Error **errp);
 /* Neither side has anything under way. BQL. */
 bool migration_is_idle(VM *vm);
 
-/* For `info migrate`. BQL. */
-void migration_print_status(VM *vm, GString *out);
-
 #endif

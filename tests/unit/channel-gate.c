@@ -18,6 +18,7 @@ typedef struct ChannelGate {
     GMutex lock;
     GCond cond;
     GateSide sides[CHANNEL_GATE__MAX]; /* [lock: lock] */
+    bool non_blocking;                 /* [lock: lock] */
 } ChannelGate;
 
 static ChannelGate *gate_of(QIOChannel *ioc)
@@ -54,6 +55,11 @@ static uint64_t gate_pass(ChannelGate *gate, ChannelGateSide which,
     while (side->armed && side->passed_bytes >= side->stop_at && !side->shut) {
         side->arrived = true;
         g_cond_broadcast(&gate->cond);
+        if (side->action == CHANNEL_GATE_WAIT && gate->non_blocking) {
+            room = 0;
+            *result = QIO_CHANNEL_ERR_BLOCK;
+            break;
+        }
         if (side->action == CHANNEL_GATE_WAIT) {
             g_cond_wait(&gate->cond, &gate->lock);
             continue;
@@ -141,11 +147,12 @@ static bool gate_shutdown(QIOChannel *ioc, QIOChannelShutdown how, Error **errp)
 
 static bool gate_set_blocking(QIOChannel *ioc, bool enabled, Error **errp)
 {
-    if (!enabled) {
-        error_setg(errp, "a gate channel is always blocking");
-        return false;
-    }
-    return qio_channel_set_blocking(gate_of(ioc)->inner, true, errp);
+    ChannelGate *gate = gate_of(ioc);
+
+    g_mutex_lock(&gate->lock);
+    gate->non_blocking = !enabled;
+    g_mutex_unlock(&gate->lock);
+    return qio_channel_set_blocking(gate->inner, enabled, errp);
 }
 
 static bool gate_close(QIOChannel *ioc, Error **errp)

@@ -2,7 +2,8 @@
 /*
  * A channel around a channel that passes bytes through up to a chosen offset
  * of one direction, and there waits, fails, or ends: for tests that need
- * something to happen at just that point. Blocking mode only.
+ * something to happen at just that point. In non-blocking mode, what would
+ * wait at the gate has to be tried again; polling knows nothing of it.
  */
 #ifndef TESTS_CHANNEL_GATE_H
 #define TESTS_CHANNEL_GATE_H

@@ -67,6 +67,10 @@ static void side_free(Side *side)
     bql_unlock(side->vm);
     vm_free(side->vm);
     qio_channel_unref(side->gate);
+    for (unsigned i = 0; i < side->n_channels; i++) {
+        qio_channel_unref(side->channels[i]);
+    }
+    g_free(side->channels);
     g_string_free(side->events, TRUE);
     g_mutex_clear(&side->lock);
 }
@@ -121,6 +125,45 @@ void pair_use_tcp(Pair *p)
     }
 }
 
+void pair_set_parameters(Pair *p, const MigrationParameters *params)
+{
+    Side *sides[2] = { &p->src, &p->dst };
+
+    for (int i = 0; i < 2; i++) {
+        QmpContext ctx = { .vm = sides[i]->vm };
+        Error *err = NULL;
+
+        bql_lock(sides[i]->vm);
+        qmp_migrate_set_parameters(&ctx, params, &err);
+        bql_unlock(sides[i]->vm);
+        g_assert_null(err);
+    }
+}
+
+void pair_use_multifd(Pair *p, unsigned n)
+{
+    const MigrationParameters params = {
+        .has_multifd_channels = true, .multifd_channels = (uint8_t)n,
+    };
+    Side *sides[2] = { &p->src, &p->dst };
+
+    for (int i = 0; i < 2; i++) {
+        bql_lock(sides[i]->vm);
+        set_cap(sides[i], MIGRATION_CAPABILITY_MULTIFD, true);
+        bql_unlock(sides[i]->vm);
+        sides[i]->n_channels = n;
+        sides[i]->channels = g_new0(QIOChannel *, n);
+    }
+    pair_set_parameters(p, &params);
+    for (unsigned i = 0; i < n; i++) {
+        QIOChannel *a, *b;
+
+        g_assert_true(qio_channel_pair_new(&a, &b, NULL));
+        p->src.channels[i] = channel_gate_new(a);
+        p->dst.channels[i] = channel_gate_new(b);
+    }
+}
+
 void pair_free(Pair *p)
 {
     side_free(&p->src);
@@ -130,11 +173,20 @@ void pair_free(Pair *p)
 
 void pair_start(Pair *p)
 {
+    g_autofree QIOChannel **all = g_new(QIOChannel *, 1 + p->src.n_channels);
+
     bql_lock(p->dst.vm);
     migration_incoming_channel(p->dst.vm->incoming, p->dst.gate);
+    for (unsigned i = 0; i < p->dst.n_channels; i++) {
+        migration_incoming_channel(p->dst.vm->incoming, p->dst.channels[i]);
+    }
     bql_unlock(p->dst.vm);
+    all[0] = p->src.gate;
+    for (unsigned i = 0; i < p->src.n_channels; i++) {
+        all[1 + i] = p->src.channels[i];
+    }
     bql_lock(p->src.vm);
-    migration_source_start_channel(p->src.vm->migration, p->src.gate);
+    migration_source_start_channels(p->src.vm->migration, all);
     bql_unlock(p->src.vm);
 }
 

@@ -16,7 +16,9 @@
 
 typedef struct Side {
     VM *vm;
-    QIOChannel *gate;
+    QIOChannel *gate; /* the main channel */
+    QIOChannel **channels; /* gates, too; of multifd */
+    unsigned n_channels;
     RAMBlock *ram;
     GMutex lock;
     GString *events; /* [lock: lock] */
@@ -34,6 +36,12 @@ void pair_start(Pair *p);
 
 /* Before pair_start(): a connection over TCP instead of a pair of sockets. */
 void pair_use_tcp(Pair *p);
+
+/* Before pair_start(), once: multifd with @n channels. */
+void pair_use_multifd(Pair *p, unsigned n);
+
+/* Of both sides; BQLs not held. */
+void pair_set_parameters(Pair *p, const MigrationParameters *params);
 
 /* BQL held. */
 void set_cap(Side *side, MigrationCapability cap, bool on);

@@ -28,11 +28,15 @@ TestVM *test_vm_new(void)
     t->vm.migration = &t->source;
     t->vm.incoming = &t->incoming;
     t->source.vm = &t->vm;
+    t->source.bql_loan.vm = &t->vm;
     t->source.config = config;
     t->source.old_runstate = RUN_STATE_RUNNING;
     t->incoming.vm = &t->vm;
     t->incoming.config = config;
     g_mutex_init(&t->incoming.rp_mutex);
+    g_mutex_init(&t->incoming.error_lock);
+    multifd_registry_init(&t->multifd_methods);
+    t->source.multifd_methods = &t->multifd_methods;
     t->blocks = g_ptr_array_new();
     return t;
 }
@@ -49,6 +53,8 @@ void test_vm_free(TestVM *t)
     g_ptr_array_unref(t->blocks);
     savevm_registry_free(t->vm.savevm);
     g_mutex_clear(&t->incoming.rp_mutex);
+    g_mutex_clear(&t->incoming.error_lock);
+    error_free(t->incoming.error);
     g_mutex_clear(&t->vm.bql);
     g_free(t->populated);
     g_free(t);
@@ -237,6 +243,12 @@ int64_t vm_timer_expire_ns(const VMTimer *timer)
 
 /* --- control --- */
 
+/* The migration thread hears it from the sender, too. */
+void migration_fail(MigrationState *s, Error *err)
+{
+    error_free(err);
+}
+
 bool migration_should_stop(MigrationState *s)
 {
     return test_vm_of(s->vm)->should_stop;
@@ -259,6 +271,35 @@ uint64_t migration_rate_left_bytes(MigrationState *s)
 void migration_notify_pass(MigrationState *s, uint64_t pass)
 {
     test_vm_of(s->vm)->passes = pass;
+}
+
+void bql_loan_begin(BQLLoan *loan)
+{
+    TestVM *t = test_vm_of(loan->vm);
+
+    if (t->on_wait) {
+        t->on_wait(t->on_wait_opaque);
+    }
+}
+
+void bql_loan_end(BQLLoan *loan)
+{
+}
+
+void migration_incoming_fail(MigrationIncomingState *mis, Error *err)
+{
+    g_mutex_lock(&mis->error_lock);
+    if (mis->error) {
+        error_free(err);
+    } else {
+        mis->error = err;
+    }
+    g_mutex_unlock(&mis->error_lock);
+}
+
+void migration_incoming_stop_reading(MigrationIncomingState *mis)
+{
+    qatomic_set(&test_vm_of(mis->vm)->stopped_reading, true);
 }
 
 bool migration_incoming_open_return_path(MigrationIncomingState *mis,

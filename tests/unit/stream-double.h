@@ -8,6 +8,7 @@
 #ifndef TESTS_UNIT_STREAM_DOUBLE_H
 #define TESTS_UNIT_STREAM_DOUBLE_H
 
+#include "migration/multifd.h"
 #include "migration/ram.h"
 #include "migration/savevm.h"
 
@@ -15,6 +16,8 @@ typedef struct TestVM {
     VM vm;
     MigrationState source;
     MigrationIncomingState incoming;
+    MultiFDRegistry multifd_methods;
+    bool stopped_reading; /* [atomic] migration_incoming_stop_reading() */
     GPtrArray *blocks;
     int64_t clock_ns;
     int64_t ticks_bias;
@@ -27,6 +30,9 @@ typedef struct TestVM {
     uint32_t pong;
     /* Called whenever the rate is asked for: the guest's turn. */
     void (*on_rate)(struct TestVM *t);
+    /* Called whenever the source begins to wait for senders. */
+    void (*on_wait)(void *opaque);
+    void *on_wait_opaque;
     bool rate_exceeded;
     uint64_t rate_once_bytes; /* room that is left once, then none; 0: all */
     bool should_stop;

@@ -529,7 +529,7 @@ static void test_again(void)
     migration_incoming_channel(second->dst.vm->incoming, second->dst.gate);
     bql_unlock(second->dst.vm);
     bql_lock(first->src.vm);
-    migration_source_start_channel(first->src.vm->migration, first->src.gate);
+    migration_source_start_channels(first->src.vm->migration, &first->src.gate);
     bql_unlock(first->src.vm);
     side_wait(&first->src);
     side_wait(&second->dst);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Telling the connections of an incoming migration apart. Each says what it
+ * is with its first octets: a stream's header, or multifd's initial packet.
+ * They may come in any order and at any speed. Main loop.
+ */
+#include "qemu/osdep.h"
+#include <poll.h>
+
+#include "migration/channels.h"
+#include "migration/multifd.h"
+#include "qemu/cutils.h"
+
+/* Connections that have not said what they are, beyond those missing. */
+#define UNKNOWN_EXTRA_MAX 16
+
+_Static_assert(offsetof(StreamMultiFDInit, version) == CHANNEL_MAGIC_BYTES,
+               "the magic comes first");
+
+/* A connection that has not said what it is. */
+typedef struct Newcomer {
+    IncomingChannels *ic;
+    QIOChannel *ioc;
+    GSource *watch;
+    size_t have;
+    uint8_t head[sizeof(StreamMultiFDInit)];
+} Newcomer;
+
+/* A multifd channel that has said its id. */
+typedef struct Taken {
+    IncomingChannels *ic;
+    GSource *watch; /* whether the source hangs up */
+} Taken;
+
+struct IncomingChannels {
+    IncomingChannelsArgs args;
+    GPtrArray *newcomers;
+    QIOChannel *main;
+    uint8_t main_head[CHANNEL_MAGIC_BYTES];
+    GSource *main_watch; /* whether the source hangs up */
+    GSource *timer;
+    QIOChannel **multifd;
+    Taken *taken; /* by id, as multifd */
+    unsigned n_multifd;
+};
+
+static void source_clear(GSource **source)
+{
+    if (*source) {
+        g_source_destroy(*source);
+        g_source_unref(*source);
+        *source = NULL;
+    }
+}
+
+static void newcomer_free(void *opaque)
+{
+    Newcomer *nc = opaque;
+
+    source_clear(&nc->watch);
+    qio_channel_unref(nc->ioc);
+    g_free(nc);
+}
+
+static void failed(IncomingChannels *ic, Error *err)
+{
+    ic->args.fn(err, ic->args.opaque);
+}
+
+/* Free with g_free(). */
+static char *missing_ids(const IncomingChannels *ic)
+{
+    GString *text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
+        if (!ic->multifd[i]) {
+            g_string_append_printf(text, "%s%u", text->len ? ", " : "", i);
+        }
+    }
+    return g_string_free(text, FALSE);
+}
+
+static void fail_missing(IncomingChannels *ic, const char *what)
+{
+    g_autofree char *ids = missing_ids(ic);
+    Error *err = NULL;
+
+    error_setg(&err, "%s with multifd channels missing: %s of %u; set "
+                     "'multifd-channels' alike on both sides",
+               what, ids, ic->args.n_multifd);
+    failed(ic, err);
+}
+
+static gboolean waited_long(void *opaque)
+{
+    fail_missing(opaque, "waited too long");
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean main_hung_up(QIOChannel *ioc, GIOCondition condition,
+                             void *opaque)
+{
+    fail_missing(opaque, "the source hung up");
+    return G_SOURCE_REMOVE;
+}
+
+static void clear_watches(IncomingChannels *ic)
+{
+    source_clear(&ic->main_watch);
+    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
+        source_clear(&ic->taken[i].watch);
+    }
+}
+
+/* Without a main channel it was a try, and another may follow. */
+static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
+                              void *opaque)
+{
+    Taken *taken = opaque;
+    IncomingChannels *ic = taken->ic;
+    size_t id = (size_t)(taken - ic->taken);
+
+    if (ic->main) {
+        fail_missing(ic, "the source hung up");
+        return G_SOURCE_REMOVE;
+    }
+    source_clear(&taken->watch);
+    qio_channel_unref(ic->multifd[id]);
+    ic->multifd[id] = NULL;
+    ic->n_multifd--;
+    return G_SOURCE_REMOVE;
+}
+
+/* All there, or the wait for the next begins. */
+static void progressed(IncomingChannels *ic)
+{
+    source_clear(&ic->timer);
+    if (!ic->main) {
+        return;
+    }
+    if (ic->n_multifd == ic->args.n_multifd) {
+        clear_watches(ic);
+        ic->args.fn(NULL, ic->args.opaque);
+        return;
+    }
+    ic->timer = g_timeout_source_new(ic->args.wait_ms);
+    g_source_set_callback(ic->timer, waited_long, ic, NULL);
+    g_source_attach(ic->timer, ic->args.context);
+}
+
+static bool take_main(IncomingChannels *ic, Newcomer *nc, Error **errp)
+{
+    if (ic->main) {
+        error_setg(errp, "a second main channel came; let one source at a "
+                         "time migrate here");
+        return false;
+    }
+    ic->main = qio_channel_ref(nc->ioc);
+    memcpy(ic->main_head, nc->head, sizeof(ic->main_head));
+    ic->main_watch = qio_channel_add_watch(
+        nc->ioc, (GIOCondition)POLLRDHUP, main_hung_up, ic, ic->args.context);
+    return true;
+}
+
+static bool take_multifd(IncomingChannels *ic, Newcomer *nc, Error **errp)
+{
+    StreamMultiFDInit init;
+    int id;
+
+    memcpy(&init, nc->head, sizeof(init));
+    id = multifd_init_parse(&init, ic->args.uuid, ic->args.n_multifd, errp);
+    if (id < 0) {
+        error_prepend(errp, "initial packet of a multifd channel: ");
+        return false;
+    }
+    if (ic->multifd[id]) {
+        error_setg(errp, "multifd channel %d came twice", id);
+        return false;
+    }
+    ic->multifd[id] = qio_channel_ref(nc->ioc);
+    ic->taken[id].ic = ic;
+    ic->taken[id].watch =
+        qio_channel_add_watch(nc->ioc, (GIOCondition)POLLRDHUP, taken_hung_up,
+                              &ic->taken[id], ic->args.context);
+    ic->n_multifd++;
+    return true;
+}
+
+static bool is_main(const Newcomer *nc)
+{
+    return ldl_be_p(nc->head) == QEMU_VM_FILE_MAGIC;
+}
+
+/* Octets that tell what it is, as far as that is known; 0: it is neither. */
+static size_t newcomer_needs(const Newcomer *nc)
+{
+    if (nc->have < CHANNEL_MAGIC_BYTES || is_main(nc)) {
+        return CHANNEL_MAGIC_BYTES;
+    }
+    return ldl_be_p(nc->head) == MULTIFD_MAGIC ? sizeof(nc->head) : 0;
+}
+
+/* It has said all. */
+static void newcomer_done(Newcomer *nc)
+{
+    IncomingChannels *ic = nc->ic;
+    Error *err = NULL;
+    bool ok;
+
+    ok = qio_channel_set_blocking(nc->ioc, true, &err) &&
+         (is_main(nc) ? take_main(ic, nc, &err) : take_multifd(ic, nc, &err));
+    g_ptr_array_remove(ic->newcomers, nc);
+    if (ok) {
+        progressed(ic);
+    } else {
+        failed(ic, err);
+    }
+}
+
+static void newcomer_unknown(Newcomer *nc)
+{
+    Error *err = NULL;
+
+    error_setg(&err, "a connection began with 0x%08x, neither a migration "
+                     "stream nor a multifd channel", ldl_be_p(nc->head));
+    failed(nc->ic, err);
+}
+
+static gboolean newcomer_readable(QIOChannel *ioc, GIOCondition condition,
+                                  void *opaque)
+{
+    Newcomer *nc = opaque;
+    size_t want = newcomer_needs(nc);
+
+    while (nc->have < want) {
+        ssize_t n = qio_channel_read(ioc, nc->head + nc->have,
+                                     want - nc->have, NULL);
+
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
+            return G_SOURCE_CONTINUE;
+        }
+        if (n <= 0) {
+            /* Someone looked in, or the source gave up. */
+            g_ptr_array_remove(nc->ic->newcomers, nc);
+            return G_SOURCE_REMOVE;
+        }
+        nc->have += (size_t)n;
+        want = newcomer_needs(nc);
+    }
+    if (want) {
+        newcomer_done(nc);
+    } else {
+        newcomer_unknown(nc);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+void incoming_channels_add(IncomingChannels *ic, QIOChannel *ioc)
+{
+    unsigned missing = !ic->main + ic->args.n_multifd - ic->n_multifd;
+    Newcomer *nc;
+
+    if (!qio_channel_set_blocking(ioc, false, NULL)) {
+        return; /* the caller's reference was the last */
+    }
+    if (ic->newcomers->len >= missing + UNKNOWN_EXTRA_MAX) {
+        /* A source speaks at once: who has been silent longest is none. */
+        g_ptr_array_remove_index(ic->newcomers, 0);
+    }
+    nc = g_new0(Newcomer, 1);
+    nc->ic = ic;
+    nc->ioc = qio_channel_ref(ioc);
+    g_ptr_array_add(ic->newcomers, nc);
+    nc->watch = qio_channel_add_watch(ioc, G_IO_IN, newcomer_readable, nc,
+                                      ic->args.context);
+}
+
+IncomingChannels *incoming_channels_new(const IncomingChannelsArgs *args)
+{
+    IncomingChannels *ic = g_new0(IncomingChannels, 1);
+
+    ic->args = *args;
+    ic->newcomers = g_ptr_array_new_with_free_func(newcomer_free);
+    ic->multifd = g_new0(QIOChannel *, args->n_multifd);
+    ic->taken = g_new0(Taken, args->n_multifd);
+    return ic;
+}
+
+QIOChannel *incoming_channels_main(const IncomingChannels *ic)
+{
+    return ic->main;
+}
+
+const uint8_t *incoming_channels_main_head(const IncomingChannels *ic)
+{
+    return ic->main_head;
+}
+
+QIOChannel *const *incoming_channels_multifd(const IncomingChannels *ic)
+{
+    return ic->multifd;
+}
+
+void incoming_channels_free(IncomingChannels *ic)
+{
+    source_clear(&ic->timer);
+    clear_watches(ic);
+    g_ptr_array_free(ic->newcomers, TRUE);
+    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
+        qio_channel_unref(ic->multifd[i]);
+    }
+    qio_channel_unref(ic->main);
+    g_free(ic->multifd);
+    g_free(ic->taken);
+    g_free(ic);
+}
