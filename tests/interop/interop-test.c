@@ -70,6 +70,9 @@ static bool set_direction(bool from_stock)
 
 /* --- A running guest ------------------------------------------------------------- */
 
+#define MULTIFD .caps = "multifd"
+#define PER_SECTION "-global migration.multifd-flush-after-each-section=on"
+
 /* Destination and source may differ in what a refusal looks like. */
 static const MigrateCase guest_cases[] = {
     { .name = "tcp", .listen = "tcp:127.0.0.1:0" },
@@ -89,6 +92,24 @@ static const MigrateCase guest_cases[] = {
     { .name = "uuid", .listen = "unix:@D/mig", .caps = "validate-uuid",
       .src_args = "-uuid 11111111-1111-1111-1111-111111111111",
       .dst_args = "-uuid 11111111-1111-1111-1111-111111111111" },
+    { .name = "multifd", .listen = "tcp:127.0.0.1:0", MULTIFD },
+    { .name = "multifd-five", .listen = "unix:@D/mig", MULTIFD,
+      .params = "'multifd-channels': 5" },
+    { .name = "multifd-zlib", .listen = "unix:@D/mig", MULTIFD,
+      .params = "'multifd-compression': 'zlib'" },
+    { .name = "multifd-zstd", .listen = "tcp:127.0.0.1:0", MULTIFD,
+      .params = "'multifd-compression': 'zstd'" },
+    { .name = "multifd-legacy", .listen = "unix:@D/mig", MULTIFD,
+      .src_params = "'zero-page-detection': 'legacy'" },
+    { .name = "multifd-no-zero-pages", .listen = "unix:@D/mig", MULTIFD,
+      .src_params = "'zero-page-detection': 'none'" },
+    { .name = "multifd-paused", .listen = "unix:@D/mig", MULTIFD,
+      .paused = true },
+    { .name = "multifd-section", .listen = "unix:@D/mig", MULTIFD,
+      .src_args = PER_SECTION, .dst_args = PER_SECTION },
+    { .name = "multifd-section-zstd", .listen = "tcp:127.0.0.1:0", MULTIFD,
+      .params = "'multifd-compression': 'zstd', 'multifd-channels': 5",
+      .src_args = PER_SECTION, .dst_args = PER_SECTION },
     { .name = "refused-uuid", .listen = "unix:@D/mig",
       .caps = "validate-uuid return-path", .outcome = MIGRATE_FAILS,
       .src_args = "-uuid 11111111-1111-1111-1111-111111111111",
@@ -97,6 +118,12 @@ static const MigrateCase guest_cases[] = {
       .caps = "return-path", .outcome = MIGRATE_FAILS,
       .dst_args = "-object memory-backend-ram,id=other,size=120M "
                   "-machine memory-backend=other -m 120M" },
+};
+
+static const MigrateCase tcg_cases[] = {
+    { .name = "none", .listen = "tcp:127.0.0.1:0", MULTIFD },
+    { .name = "zstd", .listen = "unix:@D/mig", MULTIFD,
+      .params = "'multifd-compression': 'zstd'" },
 };
 
 static void run_guest(const MigrateCase *c, bool from_stock)
@@ -108,6 +135,26 @@ static void run_guest(const MigrateCase *c, bool from_stock)
     if (set_direction(from_stock)) {
         migrate_run_case(c);
     }
+}
+
+/* The same for processors that are programs. */
+static void run_tcg(const MigrateCase *c, bool from_stock)
+{
+    if (set_direction(from_stock)) {
+        g_setenv("QTEST_ACCEL", "tcg", TRUE);
+        migrate_run_case(c);
+        g_unsetenv("QTEST_ACCEL");
+    }
+}
+
+static void test_tcg_from_stock(const void *c)
+{
+    run_tcg(c, true);
+}
+
+static void test_tcg_to_stock(const void *c)
+{
+    run_tcg(c, false);
 }
 
 static void test_guest_from_stock(const void *c)
@@ -156,6 +203,7 @@ typedef struct MemoryCase {
     const char *connect;
     bool stored;
     const char *param; /* of the source */
+    const char *multifd; /* with multifd: parameters of both */
 } MemoryCase;
 
 static const MemoryCase memory_cases[] = {
@@ -165,6 +213,38 @@ static const MemoryCase memory_cases[] = {
     { "exec", "exec:cat @D/stream", "exec:cat > @D/stream", true },
     { "no-zero-pages", "unix:@D/mig", NULL, false,
       "'zero-page-detection': 'none'" },
+};
+
+/* Every compression with every way to find zero pages, and the levels. */
+#define MULTIFD_ZERO(method, zero, transport, uri)                             \
+    { "multifd-" method "-" zero "-" transport, uri, NULL, false,              \
+      "'zero-page-detection': '" zero "'",                                     \
+      "'multifd-channels': 3, 'multifd-compression': '" method "'" }
+#define MULTIFD_METHOD(method, transport, uri)                                 \
+    MULTIFD_ZERO(method, "none", transport, uri),                              \
+    MULTIFD_ZERO(method, "legacy", transport, uri),                            \
+    MULTIFD_ZERO(method, "multifd", transport, uri)
+#define MULTIFD_TRANSPORT(transport, uri)                                      \
+    MULTIFD_METHOD("none", transport, uri),                                    \
+    MULTIFD_METHOD("zlib", transport, uri),                                    \
+    MULTIFD_METHOD("zstd", transport, uri)
+#define MULTIFD_LEVEL(method, level)                                           \
+    { "multifd-" method "-level-" level, "unix:@D/mig", NULL, false,           \
+      "'multifd-" method "-level': " level,                                    \
+      "'multifd-channels': 2, 'multifd-compression': '" method "'" }
+#define MULTIFD_CHANNELS(n)                                                    \
+    { "multifd-channels-" n, "tcp:127.0.0.1:0", NULL, false, NULL,             \
+      "'multifd-channels': " n }
+
+static const MemoryCase multifd_cases[] = {
+    MULTIFD_TRANSPORT("tcp", "tcp:127.0.0.1:0"),
+    MULTIFD_TRANSPORT("unix", "unix:@D/mig"),
+    MULTIFD_LEVEL("zlib", "0"),
+    MULTIFD_LEVEL("zlib", "9"),
+    MULTIFD_LEVEL("zstd", "0"),
+    MULTIFD_LEVEL("zstd", "20"),
+    MULTIFD_CHANNELS("1"),
+    MULTIFD_CHANNELS("16"),
 };
 
 /* Pages of zeroes, noise, text, and noise with one octet only. g_free(). */
@@ -196,7 +276,7 @@ static uint8_t *memory_contents(void)
     return ram;
 }
 
-static QTest *memory_start(MigrateTest *t, bool source)
+static QTest *memory_start(MigrateTest *t, const MemoryCase *m, bool source)
 {
     const char *name = source ? "source" : "target";
     g_autofree char *object = g_strdup_printf(
@@ -210,6 +290,11 @@ static QTest *memory_start(MigrateTest *t, bool source)
                              name, args);
 
     migrate_set_cap(qts, "events", true);
+    if (m->multifd) {
+        migrate_set_cap(qts, "multifd", true);
+        qtest_qmp_ok(qts, "{'execute': 'migrate-set-parameters', "
+                     "'arguments': { %s }}", m->multifd);
+    }
     return qts;
 }
 
@@ -265,14 +350,14 @@ static void run_memory(const MemoryCase *m, bool from_stock)
     t = migrate_test_new(&c);
     path = migrate_text(t, "@D/source.ram");
     g_assert_true(g_file_set_contents(path, (char *)ram, RAM_BYTES, NULL));
-    t->src = memory_start(t, true);
+    t->src = memory_start(t, m, true);
     check_memory(t, t->src, ram);
     if (m->param) {
         qtest_qmp_ok(t->src, "{'execute': 'migrate-set-parameters', "
                      "'arguments': { %s }}", m->param);
     }
     if (!m->stored) {
-        t->dst = memory_start(t, false);
+        t->dst = memory_start(t, m, false);
         migrate_listen(t);
     }
     migrate_go_fast(t);
@@ -280,7 +365,7 @@ static void run_memory(const MemoryCase *m, bool from_stock)
     migrate_wait_status(t->src, "completed");
     if (m->stored) {
         analyze(t);
-        t->dst = memory_start(t, false);
+        t->dst = memory_start(t, m, false);
         migrate_listen(t);
     }
     migrate_wait_status(t->dst, "completed");
@@ -298,15 +383,15 @@ static void test_memory_to_stock(const void *m)
     run_memory(m, false);
 }
 
-/* Both directions of a case. */
+/* Both directions of a case, from "/interop/WAY-KIND/NAME" on. */
 static void add(const char *kind, const char *name, const void *data,
                 void (*from_stock)(const void *data),
                 void (*to_stock)(const void *data))
 {
     g_autofree char *from =
-        g_strdup_printf("/interop/from-stock/%s-%s", kind, name);
+        g_strdup_printf("/interop/from-stock%s-%s", kind, name);
     g_autofree char *to =
-        g_strdup_printf("/interop/to-stock/%s-%s", kind, name);
+        g_strdup_printf("/interop/to-stock%s-%s", kind, name);
 
     g_test_add_data_func(from, data, from_stock);
     g_test_add_data_func(to, data, to_stock);
@@ -318,12 +403,22 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     stock_binary = find_stock();
     for (size_t i = 0; i < ARRAY_SIZE(guest_cases); i++) {
-        add("guest", guest_cases[i].name, &guest_cases[i],
+        add(g_str_has_prefix(guest_cases[i].name, "multifd") ? "-multifd/guest"
+                                                             : "/guest",
+            guest_cases[i].name, &guest_cases[i],
             test_guest_from_stock, test_guest_to_stock);
     }
     for (size_t i = 0; i < ARRAY_SIZE(memory_cases); i++) {
-        add("memory", memory_cases[i].name, &memory_cases[i],
+        add("/memory", memory_cases[i].name, &memory_cases[i],
             test_memory_from_stock, test_memory_to_stock);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(multifd_cases); i++) {
+        add("-multifd/memory", multifd_cases[i].name, &multifd_cases[i],
+            test_memory_from_stock, test_memory_to_stock);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(tcg_cases); i++) {
+        add("-multifd/tcg", tcg_cases[i].name, &tcg_cases[i],
+            test_tcg_from_stock, test_tcg_to_stock);
     }
     g_test_add_func("/interop/round-trip", test_round_trip);
     return g_test_run();

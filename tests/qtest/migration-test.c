@@ -13,6 +13,9 @@ int main(int argc, char **argv)
     migration_add_cancel_tests();
     migration_add_fault_tests();
     migration_add_file_tests();
+    migration_add_multifd_tests();
+    migration_add_multifd_fault_tests();
+    migration_add_multifd_stream_tests();
     migration_add_switchover_tests();
     migration_add_uri_tests();
     return g_test_run();

@@ -94,6 +94,23 @@ static void add_ram(const MigrateTest *t, bool source, GPtrArray *args)
     }
 }
 
+static void set_caps(QTest *qts, const char *text)
+{
+    g_auto(GStrv) caps = text ? g_strsplit(text, " ", -1) : NULL;
+
+    for (char **cap = caps; cap && *cap; cap++) {
+        migrate_set_cap(qts, *cap, true);
+    }
+}
+
+static void set_params(QTest *qts, const char *text)
+{
+    if (text) {
+        qtest_qmp_ok(qts, "{'execute': 'migrate-set-parameters', "
+                     "'arguments': { %s }}", text);
+    }
+}
+
 static QTest *start_side(MigrateTest *t, bool source)
 {
     g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(g_free);
@@ -127,13 +144,10 @@ static QTest *start_side(MigrateTest *t, bool source)
         return qts; /* it is at work by now, or through */
     }
     migrate_set_cap(qts, "events", true);
-    if (t->c->caps) {
-        g_auto(GStrv) caps = g_strsplit(t->c->caps, " ", -1);
-
-        for (char **cap = caps; *cap; cap++) {
-            migrate_set_cap(qts, *cap, true);
-        }
-    }
+    set_caps(qts, t->c->caps);
+    set_caps(qts, source ? t->c->src_caps : t->c->dst_caps);
+    set_params(qts, t->c->params);
+    set_params(qts, source ? t->c->src_params : t->c->dst_params);
     return qts;
 }
 
@@ -143,10 +157,6 @@ void migrate_start_source(MigrateTest *t)
     /* A stock source hears of a refusal only when told to listen. */
     if (!t->src_is_ours && t->c->outcome == MIGRATE_FAILS && !t->c->stored) {
         migrate_set_cap(t->src, "return-path", true);
-    }
-    if (t->c->src_params) {
-        qtest_qmp_ok(t->src, "{'execute': 'migrate-set-parameters', "
-                     "'arguments': { %s }}", t->c->src_params);
     }
     if (t->c->src_args && strstr(t->c->src_args, "-S")) {
         return;
@@ -245,6 +255,7 @@ void migrate_listen(MigrateTest *t)
     if (g_str_has_prefix(uri, "fd:")) {
         pass_socket_pair(t);
     }
+    t->dst_holds = migrate_holdings(t->dst);
     if (g_str_has_prefix(uri, "unix:")) {
         unlink(uri + strlen("unix:"));
     }
@@ -281,6 +292,9 @@ void migrate_begin(MigrateTest *t)
 {
     g_autofree char *uri = migrate_source_uri(t);
 
+    if (!t->src_holds.files) {
+        t->src_holds = migrate_holdings(t->src);
+    }
     run_migrate(t, t->src, "migrate", uri, "");
 }
 

@@ -52,7 +52,9 @@ typedef struct MigrateCase {
     uint64_t dst_ram_bytes;          /* unless the same */
     const char *src_args, *dst_args; /* more options, with blanks between */
     const char *caps;                /* capabilities of both sides */
-    const char *src_params;          /* members of migrate-set-parameters */
+    const char *src_caps, *dst_caps; /* more of one side */
+    const char *params;              /* members of migrate-set-parameters */
+    const char *src_params, *dst_params; /* more of one side */
     bool paused;                     /* the guest is stopped at the source */
     bool dst_stopped;                /* -S */
     bool quick;                      /* no need for several rounds */
@@ -69,6 +71,11 @@ typedef struct MigrateCase {
     MigrateDstEnd dst_end;
 } MigrateCase;
 
+/* What a process has of what migrations take. */
+typedef struct MigrateHoldings {
+    unsigned threads, files;
+} MigrateHoldings;
+
 struct MigrateTest {
     const MigrateCase *c;
     const Guest *guest;
@@ -76,6 +83,8 @@ struct MigrateTest {
     bool src_is_ours, dst_is_ours;
     QTest *src, *dst; /* NULL: not there, or no more */
     char *src_serial, *dst_serial;
+    /* What the sides had before their first migration; 0: not known. */
+    MigrateHoldings src_holds, dst_holds;
 };
 
 /* The whole of a case. @data: a MigrateCase (for g_test_add_data_func()). */
@@ -162,10 +171,14 @@ void migrate_assert_events(QTest *qts, const char *names);
 void migrate_assert_guest_works(MigrateTest *t, QTest *qts);
 /* Its memory, stopped for the time being, is whole. */
 void migrate_assert_memory_whole(MigrateTest *t, QTest *qts);
+MigrateHoldings migrate_holdings(QTest *qts);
+/* Waits until it has no more than that; aborts, naming what is left. */
+void migrate_assert_holds(QTest *qts, const MigrateHoldings *most);
 /* RAM from 1 MiB on is the same on both sides, both stopped. */
 void migrate_assert_same_memory(MigrateTest *t);
 
-/* What must hold after a success: states, events, figures, guest. */
+/* What must hold after a success: states, events, figures, guest, no thread
+ * or descriptor left. */
 void migrate_assert_moved(MigrateTest *t);
 /* What must hold after a failure or a cancel. */
 void migrate_assert_stayed(MigrateTest *t);

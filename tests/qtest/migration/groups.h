@@ -8,6 +8,9 @@ void migration_add_state_tests(void);
 void migration_add_cancel_tests(void);
 void migration_add_fault_tests(void);
 void migration_add_file_tests(void);
+void migration_add_multifd_tests(void);
+void migration_add_multifd_fault_tests(void);
+void migration_add_multifd_stream_tests(void);
 void migration_add_switchover_tests(void);
 void migration_add_uri_tests(void);
 

@@ -21,6 +21,14 @@ const RelayPlace relay_at_eof = {
     DESCRIPTION, sizeof(DESCRIPTION) - 1, DESCRIPTION_HEAD_BYTES + 1,
 };
 
+#define SIDE_CHANNELS_MAX 8
+
+/* One behind the first: goes on to the destination, whatever happens. */
+typedef struct SideChannel {
+    int src, dst;
+    GThread *thread;
+} SideChannel;
+
 typedef enum RelayOrder { RELAY_RUN, RELAY_RELEASE, RELAY_CUT } RelayOrder;
 
 struct Relay {
@@ -30,11 +38,14 @@ struct Relay {
     GThread *thread;
     int listener, wake;
     /* [own: the relay's thread] */
+    bool connected;
     int src, dst; /* -1: not there, or gone */
     GByteArray *kept;   /* of the stream: not passed on, or not searched yet */
     GByteArray *answer; /* kept */
     bool at_place;      /* @kept starts at the place */
     bool passes_all;    /* the place is behind us */
+    SideChannel side[SIDE_CHANNELS_MAX];
+    unsigned n_side;
     /* [lock: lock] */
     GMutex lock;
     GCond changed;
@@ -104,6 +115,23 @@ static void pass_kept(Relay *relay, size_t len)
     g_byte_array_remove_range(relay->kept, 0, (guint)len);
 }
 
+/*
+ * How much of @kept goes up to a sync point of several channels, RAM's record
+ * 0x200: the source goes on when the destination has read it.
+ */
+static size_t up_to_marker(const GByteArray *kept)
+{
+    static const uint8_t marker[8] = { [6] = 2 };
+
+    for (size_t end = kept->len; end >= sizeof(marker); end--) {
+        if (memcmp(kept->data + end - sizeof(marker), marker,
+                   sizeof(marker)) == 0) {
+            return end;
+        }
+    }
+    return 0;
+}
+
 /* Passes on what cannot be part of the place. */
 static void sift(Relay *relay)
 {
@@ -112,7 +140,9 @@ static void sift(Relay *relay)
     const uint8_t *at = find(relay->kept, place);
 
     if (!at) {
-        pass_kept(relay, relay->kept->len - MIN(margin, relay->kept->len));
+        size_t surely = relay->kept->len - MIN(margin, relay->kept->len);
+
+        pass_kept(relay, MAX(surely, up_to_marker(relay->kept)));
         return;
     }
     pass_kept(relay, (size_t)(at - relay->kept->data));
@@ -229,11 +259,74 @@ static int connect_to(const char *path)
     return fd;
 }
 
+static void *side_thread(void *opaque)
+{
+    SideChannel *side = opaque;
+    g_autofree uint8_t *buf = g_malloc(CHUNK_BYTES);
+    int dst = side->dst;
+
+    for (;;) {
+        struct pollfd fds[] = { { .fd = side->src, .events = POLLIN },
+                                { .fd = side->dst, .events = POLLRDHUP } };
+        ssize_t n;
+
+        RETRY_ON_EINTR(poll(fds, ARRAY_SIZE(fds), -1));
+        if (fds[1].revents) {
+            break;
+        }
+        n = RETRY_ON_EINTR(read(side->src, buf, CHUNK_BYTES));
+        if (n <= 0) {
+            break;
+        }
+        for (ssize_t done = 0, sent; done < n; done += sent) {
+            sent = RETRY_ON_EINTR(send(dst, buf + done, (size_t)(n - done),
+                                       MSG_NOSIGNAL));
+            if (sent < 0) {
+                shutdown(side->src, SHUT_RDWR);
+                return NULL;
+            }
+        }
+    }
+    shutdown(side->src, SHUT_RDWR);
+    shutdown(side->dst, SHUT_WR);
+    return NULL;
+}
+
+static void add_side_channel(Relay *relay, int fd)
+{
+    SideChannel *side = &relay->side[relay->n_side++];
+
+    g_assert_cmpuint(relay->n_side, <=, SIDE_CHANNELS_MAX);
+    side->src = fd;
+    side->dst = connect_to(relay->to);
+    side->thread = g_thread_new("relay-side", side_thread, side);
+}
+
+static void end_side_channels(Relay *relay)
+{
+    for (unsigned i = 0; i < relay->n_side; i++) {
+        SideChannel *side = &relay->side[i];
+
+        shutdown(side->src, SHUT_RDWR);
+        shutdown(side->dst, SHUT_RDWR);
+        g_thread_join(side->thread);
+        close(side->src);
+        close(side->dst);
+    }
+    relay->n_side = 0;
+}
+
 static void let_source_in(Relay *relay)
 {
-    relay->src = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC);
-    g_assert_cmpint(relay->src, >=, 0);
-    hang_up(&relay->listener);
+    int fd = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC);
+
+    g_assert_cmpint(fd, >=, 0);
+    if (relay->connected) {
+        add_side_channel(relay, fd);
+        return;
+    }
+    relay->connected = true;
+    relay->src = fd;
     relay->dst = connect_to(relay->to);
     relay->passes_all = !relay->plan->stop_at;
 }
@@ -247,25 +340,26 @@ static void *relay_thread(void *opaque)
                                             relay->plan->stop_reading);
         struct pollfd fds[] = {
             { .fd = relay->wake, .events = POLLIN },
-            { .fd = relay->listener >= 0 ? relay->listener
-                                         : reads ? relay->src : -1,
-              .events = POLLIN },
+            { .fd = reads ? relay->src : -1, .events = POLLIN },
             { .fd = relay->dst, .events = POLLIN },
+            { .fd = relay->listener, .events = POLLIN },
         };
 
         RETRY_ON_EINTR(poll(fds, ARRAY_SIZE(fds), -1));
         if (fds[0].revents && !follow_order(relay)) {
             break;
         }
-        if (fds[1].revents && fds[1].fd == relay->listener) {
-            let_source_in(relay);
-        } else if (fds[1].revents && relay->src >= 0) {
+        if (fds[1].revents && relay->src >= 0) {
             from_source(relay);
         }
         if (fds[2].revents && relay->dst >= 0) {
             from_destination(relay);
         }
+        if (fds[3].revents) {
+            let_source_in(relay);
+        }
     }
+    end_side_channels(relay);
     hang_up(&relay->src);
     hang_up(&relay->dst);
     return NULL;
@@ -289,7 +383,7 @@ Relay *relay_new(const char *path, const char *to, const RelayPlan *plan)
     relay->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_assert_cmpint(bind(relay->listener, (struct sockaddr *)&addr,
                          sizeof(addr)), ==, 0);
-    g_assert_cmpint(listen(relay->listener, 1), ==, 0);
+    g_assert_cmpint(listen(relay->listener, SIDE_CHANNELS_MAX), ==, 0);
     relay->thread = g_thread_new("relay", relay_thread, relay);
     return relay;
 }

@@ -34,8 +34,8 @@ extern const RelayPlace relay_at_switchover;
 extern const RelayPlace relay_at_devices;
 extern const RelayPlace relay_at_eof;
 
-/* Listens at the unix socket @path; its one client gets to the one at @to.
- * Both paths and @plan stay until relay_free(). */
+/* Listens at the unix socket @path; its first client gets to the one at @to,
+ * as do later ones, but these are never stopped. Both paths and @plan stay until relay_free(). */
 Relay *relay_new(const char *path, const char *to, const RelayPlan *plan);
 /* Returns when there is something to keep and, unless the plan is to stop
  * reading, the stream to its very end has come in from the source. */

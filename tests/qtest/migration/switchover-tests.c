@@ -41,6 +41,7 @@ typedef struct SwitchoverCase {
     RelayPlan plan;
     bool much_left; /* of memory, when the guest is stopped */
     bool paused;
+    const char *multifd; /* parameters of both sides; NULL: without */
     Victim victim;
     Ending ending;
     const char *status;   /* of the source, unless "failed" */
@@ -49,6 +50,8 @@ typedef struct SwitchoverCase {
 } SwitchoverCase;
 
 #define UNKNOWN "outcome is unknown"
+#define PLAIN "'multifd-channels': 2"
+#define ZLIB "'multifd-channels': 3, 'multifd-compression': 'zlib'"
 
 static const SwitchoverCase cases[] = {
     /* Memory is still being sent: the source's writes block. */
@@ -109,6 +112,34 @@ static const SwitchoverCase cases[] = {
     { "cancel/before-answer", { .keep_answer = true },
       .victim = CANCEL_DELIVER, .ending = DESTINATION_RUNS,
       .status = "completed" },
+    /* All the same with several channels: it is the main one that counts. */
+    { "multifd/destination-dies/before-devices", { &relay_at_devices },
+      .multifd = PLAIN, .victim = KILL_DESTINATION, .ending = SOURCE_WAITS,
+      .error = UNKNOWN },
+    { "multifd/destination-dies/before-eof", { &relay_at_eof },
+      .multifd = ZLIB, .victim = KILL_DESTINATION, .ending = SOURCE_WAITS,
+      .error = UNKNOWN },
+    { "multifd/connection-dies/before-devices", { &relay_at_devices },
+      .multifd = PLAIN, .victim = CUT_CONNECTION, .ending = SOURCE_WAITS,
+      .error = UNKNOWN, .dst_says = "load of migration failed" },
+    { "multifd/source-dies/before-eof", { &relay_at_eof },
+      .multifd = PLAIN, .victim = KILL_SOURCE, .ending = NOBODY_RUNS,
+      .dst_says = "load of migration failed" },
+    { "multifd/cancel/no-answer", { &relay_at_eof },
+      .multifd = PLAIN, .victim = CANCEL, .ending = SOURCE_WAITS,
+      .error = UNKNOWN, .dst_says = "load of migration failed" },
+    { "multifd/cancel/delivered", { &relay_at_eof },
+      .multifd = ZLIB, .victim = CANCEL_DELIVER, .ending = SOURCE_RUNS,
+      .status = "cancelled", .dst_says = "the source hung up" },
+    { "multifd/source-dies/delivered", { &relay_at_eof },
+      .multifd = PLAIN, .victim = KILL_SOURCE_DELIVER,
+      .ending = DESTINATION_RUNS },
+    { "multifd/cancel/before-answer", { .keep_answer = true },
+      .multifd = PLAIN, .victim = CANCEL_DELIVER, .ending = DESTINATION_RUNS,
+      .status = "completed" },
+    { "multifd/corrupted/device", { &relay_at_devices, .corrupt = true },
+      .multifd = PLAIN, .victim = NO_VICTIM, .ending = SOURCE_RUNS,
+      .error = "destination", .dst_says = "offset" },
     /* What arrives is not what was sent. */
     { "corrupted/memory", { &relay_at_ram, .corrupt = true },
       .victim = NO_VICTIM, .ending = SOURCE_RUNS,
@@ -247,7 +278,9 @@ static void run_switchover(const void *data)
 {
     const SwitchoverCase *c = data;
     MigrateCase m = { .name = c->name, .listen = "unix:@D/mig",
-                      .connect = "unix:@D/relay", .paused = c->paused };
+                      .connect = "unix:@D/relay", .paused = c->paused,
+                      .caps = c->multifd ? "multifd" : NULL,
+                      .params = c->multifd };
     MigrateTest *t = migrate_test_new(&m);
     g_autofree char *from = migrate_text(t, "@D/relay");
     g_autofree char *to = migrate_text(t, "@D/mig");
