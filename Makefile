@@ -10,11 +10,12 @@ MESON_TEST = meson test -C "$(BUILD_DIR)" --no-rebuild --print-errorlogs
 
 # Programs that `make check` runs once more under sanitizers, built apart.
 SANITIZED = test-migration-two-vms test-migration-hang test-migration-thread \
-            test-ram-load test-return-path
+            test-ram-load test-return-path test-multifd-send \
+            test-multifd-recv test-multifd-codec test-multifd-two-vms
 SANITIZE_asan = address,undefined
 SANITIZE_tsan = thread
 
-.PHONY: all help deps configured check check-sanitizers demo bench install \
+.PHONY: all help deps configured check check-sanitizers demo bench fuzz install \
         clean distclean
 
 all: configured
@@ -24,9 +25,11 @@ help:
 	@echo "make            build"
 	@echo "make demo       migrate a running guest live and report"
 	@echo "make check      all tests"
-	@echo "make check-unit, check-qtest, check-interop    one layer of them"
+	@echo "make check-unit, check-qtest, check-interop, check-fuzz    some of them"
 	@echo "make check-sanitizers    two VMs in a process, under ASan and TSan"
 	@echo "make bench      ours and stock QEMU, alternating (V=1: every run)"
+	@echo "make fuzz       give the readers of foreign input what nobody expects;"
+	@echo "                TARGET=name for one, FUZZ_SECONDS=n for longer"
 	@echo "make install    under the prefix given to ./configure; DESTDIR works"
 	@echo "make clean      remove what was built; make distclean: configuration too"
 	@echo "./configure --help lists build options"
@@ -62,6 +65,18 @@ demo: all
 bench: all
 	@tests/bench/bench.py --build-dir "$(BUILD_DIR)" $(BENCH_ARGS)
 
+FUZZ_BUILD_DIR = $(BUILD_DIR)-fuzz
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	@scripts/dependencies.sh --install fuzz
+	@test -f "$(FUZZ_BUILD_DIR)/build.ninja" || \
+		CC=clang meson setup "$(FUZZ_BUILD_DIR)" -Dfuzz=true \
+			-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C "$(FUZZ_BUILD_DIR)" fuzz-targets
+	@tests/fuzz/run.py --build-dir "$(FUZZ_BUILD_DIR)" \
+		--seconds "$(FUZZ_SECONDS)" $(if $(TARGET),--target "$(TARGET)")
+
 install: all
 	@meson install -C "$(BUILD_DIR)" --no-rebuild
 
@@ -69,4 +84,4 @@ clean:
 	@test ! -f "$(BUILD_DIR)/build.ninja" || $(NINJA) -t clean
 
 distclean:
-	@rm -rf "$(BUILD_DIR)" config.mak
+	@rm -rf "$(BUILD_DIR)" "$(FUZZ_BUILD_DIR)" config.mak
