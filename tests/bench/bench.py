@@ -1,49 +1,42 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures single-stream precopy, ours and stock QEMU in turn in one run.
+"""Measures precopy, ours and stock QEMU in turn in one run.
 
-For each content of guest RAM and each transport every emulator migrates the
-same memory between two processes of its own, alternating, so that both see
-the same machine. Reported are medians and ratios; a ratio above 1 means that
-ours is better. Absolute figures mean little on shared machines; what the
-machine can do at that moment is shown first: copying random contents to
-another process, and reading memory as a look for zero pages does.
+For each content of guest RAM, each transport and each way (the main channel
+alone, or multifd channels with a method) every emulator migrates the same
+memory between two processes of its own, alternating, so that both see the
+same machine. Reported are medians and ratios; a ratio above 1 means that ours
+is better. Absolute figures mean little on shared machines; what the machine
+can do at that moment is shown first: copying contents to another process, and
+reading memory as a look for zero pages does.
+
+Contents: zero, random, half (of each, by turns), text (words), untouched.
 """
 
 import argparse
-import mmap
 import os
-import shutil
-import socket
 import statistics
 import sys
 import tempfile
-import time
+
+import bare
+import growth
+from contents import CONTENTS
+from fleet import Source, Way, migrate_once, start
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'scripts'))
-
-from lighter import stream  # noqa: E402
-from lighter.emulator import Emulator  # noqa: E402
-
 STOCK_PLACES = ('/usr/bin/qemu-system-x86_64',
                 '/usr/local/bin/qemu-system-x86_64')
-ZERO_PAGE = bytes(stream.PAGE)
-RANDOM_POOL = os.urandom(512 * stream.PAGE)
+GROWTH_TOUCHED_MIB = 256
 
 
-def random_page(page):
-    at = (page * 7 % 512) * stream.PAGE
-    return RANDOM_POOL[at:at + stream.PAGE]
+def words(value):
+    return value.split(',') if value else []
 
 
-CONTENTS = {
-    'zero': lambda page: ZERO_PAGE,
-    'random': random_page,
-    'half': lambda page: random_page(page) if page & 1 else ZERO_PAGE,
-    'untouched': None,
-}
+def numbers(value):
+    return [int(word) for word in words(value)]
 
 
 def parse_args():
@@ -54,13 +47,30 @@ def parse_args():
     parser.add_argument('--stock', help='stock binary [where it is found]')
     parser.add_argument('--ram-mib', type=int, default=2048)
     parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--contents', default=','.join(CONTENTS),
+    parser.add_argument('--contents', type=words, default=list(CONTENTS),
                         help='of guest RAM, separated by commas')
-    parser.add_argument('--transports', default='tcp,unix')
+    parser.add_argument('--transports', type=words, default=['tcp', 'unix'])
+    parser.add_argument('--channels', type=numbers, default=[0, 1, 2, 4],
+                        help='multifd channels, 0: none [0,1,2,4]')
+    parser.add_argument('--compressions', type=words,
+                        default=['none', 'zlib', 'zstd'],
+                        help='of multifd [none,zlib,zstd]; packed rows have '
+                             'text and random contents only')
     parser.add_argument('--large-gib', type=int, default=64,
                         help='size of the large untouched guest; 0: skip')
+    parser.add_argument('--growth-gib', type=numbers, default=[],
+                        help='sizes of a guest of which 256 MiB were touched')
+    parser.add_argument('--growth-svg', metavar='FILE',
+                        help='draw these; implies 1,4,16,256')
     parser.add_argument('--verbose', '-v', action='store_true')
-    return parser.parse_args()
+    opts = parser.parse_args()
+    if opts.growth_svg and not opts.growth_gib:
+        opts.growth_gib = [1, 4, 16, 256]
+    for content in opts.contents:
+        if content not in CONTENTS:
+            parser.error(f'no contents {content!r}; there are '
+                         f'{", ".join(CONTENTS)}')
+    return opts
 
 
 def find_emulators(opts):
@@ -71,70 +81,6 @@ def find_emulators(opts):
             found['stock'] = path
             break
     return found
-
-
-def fill(emulator, path, ram_bytes, page_of):
-    """Loads memory contents through an incoming migration."""
-    with socket.socket(socket.AF_UNIX) as out:
-        out.connect(path)
-        stream.write_ram(out, ram_bytes, page_of)
-        out.shutdown(socket.SHUT_WR)
-        info = emulator.wait_migration()
-    if info['status'] != 'completed':
-        raise RuntimeError(f'{emulator.name}: cannot fill memory: {info}')
-
-
-def start(binary, name, workdir, ram_mib, *args):
-    # Unreserved, so that a guest may be larger than the host's memory.
-    return Emulator(binary, name, workdir, [
-        '-object', f'memory-backend-ram,id=ram,size={ram_mib}M,reserve=off',
-        '-machine', 'none,memory-backend=ram', '-m', f'{ram_mib}M', *args])
-
-
-class Source:
-    """An emulator whose memory has the wanted contents."""
-
-    def __init__(self, binary, name, workdir, ram_mib, content):
-        page_of = CONTENTS[content]
-        if page_of is None:
-            self.emulator = start(binary, name, workdir, ram_mib)
-            return
-        path = os.path.join(workdir, f'{name}.fill')
-        self.emulator = start(binary, name, workdir, ram_mib, '-incoming',
-                              f'unix:{path}')
-        fill(self.emulator, path, ram_mib << 20, page_of)
-
-
-def migrate_once(source, binary, workdir, ram_mib, transport):
-    """One migration; returns its measurements."""
-    listen = 'tcp:127.0.0.1:0' if transport == 'tcp' else \
-        f'unix:{workdir}/migrate.sock'
-    with start(binary, 'dst', workdir, ram_mib, '-incoming',
-               'defer') as destination:
-        destination.qmp.command('migrate-incoming', uri=listen)
-        uri = listen
-        if transport == 'tcp':
-            address = destination.qmp.command(
-                'query-migrate')['socket-address'][0]
-            uri = f"tcp:{address['host']}:{address['port']}"
-        source.set_parameters(max_bandwidth=0)
-        cpu = source.cpu_seconds() + destination.cpu_seconds()
-        started = time.monotonic()
-        source.qmp.command('migrate', uri=uri)
-        info = source.wait_migration(poll_s=0.002)
-        wall_s = time.monotonic() - started
-        if info['status'] != 'completed':
-            raise RuntimeError(f"migration {info['status']}: "
-                               f"{info.get('error-desc')}")
-        destination.wait_migration()
-        result = {
-            'gb_per_s': (ram_mib << 20) / wall_s / 1e9,
-            'cpu_s': source.cpu_seconds() + destination.cpu_seconds() - cpu,
-            'peak_mib': (source.status_kib('VmHWM') +
-                         destination.status_kib('VmHWM')) / 1024,
-        }
-    source.qmp.command('cont')
-    return result
 
 
 def median(results, key):
@@ -151,7 +97,7 @@ def ratio_text(results, key, higher_is_better):
 
 
 def print_row(label, results):
-    cells = [f'{label:<20}']
+    cells = [f'{label:<24}']
     for key, higher_is_better, width in (('gb_per_s', True, 7),
                                          ('cpu_s', False, 7),
                                          ('peak_mib', False, 8)):
@@ -163,86 +109,74 @@ def print_row(label, results):
     print(' '.join(cells), flush=True)
 
 
-def bench_content(opts, emulators, content, ram_mib, transports):
+def ways_for(opts, content):
+    """Packing matters where there is something to pack."""
+    for transport in opts.transports:
+        for channels in opts.channels:
+            for compression in opts.compressions:
+                if compression == 'none' or \
+                        (channels and content in ('text', 'random')):
+                    yield Way(transport, channels, compression)
+
+
+def label_of(content, way):
+    if not way.channels:
+        return f'{content} {way.transport}'
+    method = '' if way.compression == 'none' else f' {way.compression}'
+    return f'{content} {way.transport} x{way.channels}{method}'
+
+
+def bench_content(opts, emulators, content, ram_mib, ways):
+    """Yields each way and its results by emulator."""
     with tempfile.TemporaryDirectory(prefix='lighter-bench-') as workdir:
         sources = {}
         try:
             for who, binary in emulators.items():
                 sources[who] = Source(binary, f'src-{who}', workdir, ram_mib,
                                       content).emulator
-            for transport in transports:
+            for way in ways:
                 results = {who: [] for who in emulators}
                 for run in range(opts.runs):
                     for who, binary in emulators.items():
                         result = migrate_once(sources[who], binary, workdir,
-                                              ram_mib, transport)
+                                              ram_mib, way)
                         results[who].append(result)
                         if opts.verbose:
                             print(f'  run {run} {who}: {result}')
-                label = f'{content} {transport}'
-                if ram_mib != opts.ram_mib:
-                    label = f'{ram_mib >> 10} GiB {label}'
-                print_row(label, results)
+                yield way, results
         finally:
             for source in sources.values():
                 source.stop()
 
 
-def socket_pair(transport):
-    if transport == 'unix':
-        return socket.socketpair()
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        out = socket.create_connection(listener.getsockname())
-        return out, listener.accept()[0]
+def bench_large(opts, emulators):
+    ways = [Way(opts.transports[0], channels, 'none')
+            for channels in opts.channels if channels in (0, 2)]
+    for way, results in bench_content(opts, emulators, 'untouched',
+                                      opts.large_gib << 10, ways):
+        print_row(f'{opts.large_gib} GiB {label_of("untouched", way)}',
+                  results)
 
 
-def fresh_memory(size_bytes):
-    memory = mmap.mmap(-1, size_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory
-
-
-def copy_gb_per_s(transport, source):
-    """A process that only sends, to one that only receives into memory it
-    never used: what a migration of contents cannot be faster than."""
-    out, into = socket_pair(transport)
-    child = os.fork()
-    if child == 0:
-        into.close()
-        out.sendall(source)
-        os._exit(0)
-    out.close()
-    started = time.monotonic()
-    with fresh_memory(len(source)) as memory, memoryview(memory) as view:
-        done = 0
-        while done < len(source):
-            count = into.recv_into(view[done:done + (1 << 20)])
-            if not count:
-                raise RuntimeError('the sender ended early')
-            done += count
-        elapsed_s = time.monotonic() - started
-    into.close()
-    os.waitpid(child, 0)
-    return len(source) / elapsed_s / 1e9
-
-
-def read_gb_per_s(source):
-    """One processor looking at all of memory, for what is not there."""
-    started = time.monotonic()
-    source.find(b'\0')
-    return len(source) / (time.monotonic() - started) / 1e9
-
-
-def bench_bare(opts):
-    """Yardsticks: what this machine can do just now without an emulator."""
-    source = bytearray(b'\1') * (opts.ram_mib << 20)
-    rates = {f'bare copy {transport}': lambda to=transport:
-             copy_gb_per_s(to, source)
-             for transport in opts.transports.split(',')}
-    rates['bare read'] = lambda: read_gb_per_s(source)
-    for name, measure in rates.items():
-        rate = statistics.median(measure() for _ in range(opts.runs))
-        print(f'{name:<20} {rate:>7.2f}', flush=True)
+def bench_growth(opts, emulators):
+    """Guests of several sizes that use as much as each other."""
+    touched = GROWTH_TOUCHED_MIB << 8  # pages
+    CONTENTS['growth'] = lambda page: \
+        CONTENTS['random'](page) if page < touched else None
+    series = {who: [] for who in emulators}
+    way = Way(opts.transports[0], 2, 'none')
+    for gib in opts.growth_gib:
+        for _, results in bench_content(opts, emulators, 'growth', gib << 10,
+                                        [way]):
+            print_row(f'{gib} GiB {label_of("growth", way)}', results)
+            for who in emulators:
+                series[who].append((gib, median(results[who], 'wall_s')))
+    if opts.growth_svg:
+        with open(opts.growth_svg, 'w', encoding='utf-8') as out:
+            out.write(growth.draw(
+                f'Migration of a guest that uses {GROWTH_TOUCHED_MIB} MiB, '
+                f'by its size ({label_of("", way).strip()})', series))
+        print(f'drawn: {opts.growth_svg}')
 
 
 def print_load(when):
@@ -279,15 +213,19 @@ def main():
     print_load('before')
     print(f"{opts.ram_mib} MiB of guest RAM, medians of {opts.runs} runs; "
           'GB/s of guest RAM, CPU seconds and peak RSS of both sides')
-    print(f"{'':<20} {'ours':>7} {'stock':>7} {'GB/s':>6} {'ours':>7} "
+    for name, rate in bare.measure(opts.transports, opts.ram_mib, opts.runs):
+        print(f'{name:<24} {rate:>7.2f}', flush=True)
+    print(f"{'':<24} {'ours':>7} {'stock':>7} {'GB/s':>6} {'ours':>7} "
           f"{'stock':>7} {'CPU':>6} {'ours':>8} {'stock':>8} {'MiB':>6}")
-    bench_bare(opts)
-    for content in opts.contents.split(','):
-        bench_content(opts, emulators, content, opts.ram_mib,
-                      opts.transports.split(','))
+    for content in opts.contents:
+        for way, results in bench_content(opts, emulators, content,
+                                          opts.ram_mib,
+                                          list(ways_for(opts, content))):
+            print_row(label_of(content, way), results)
     if opts.large_gib:
-        bench_content(opts, emulators, 'untouched', opts.large_gib << 10,
-                      opts.transports.split(',')[:1])
+        bench_large(opts, emulators)
+    if opts.growth_gib:
+        bench_growth(opts, emulators)
     bench_start(opts, emulators)
     print_load('after')
 
