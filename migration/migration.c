@@ -101,6 +101,10 @@ void migration_source_end_sending(MigrationState *s)
 
 static void source_yank(void *opaque)
 {
+    Error *err = NULL;
+
+    error_setg(&err, "the channels were shut down by 'yank'");
+    migration_fail_in_phase(opaque, err);
     migration_source_shutdown_channel(opaque);
 }
 

@@ -108,7 +108,8 @@ RAMLoadBlock *ram_load_find_block(const RAMLoadState *ls, const char *id,
         return lb;
     }
     error_setg(errp, "block '%s' is unknown here; give both "
-               "sides the same memory", id);
+               "sides the same memory and -machine (of stock QEMU's, 'microvm' "
+               "and 'none' are there)", id);
     return NULL;
 }
 

@@ -156,9 +156,12 @@ static bool configuration_post_load(void *opaque, int version_id,
     const char *ours = c->vm->savevm->machine_name;
 
     if (c->len != strlen(ours) || memcmp(c->name, ours, c->len)) {
-        error_setg(errp, "machine type is '%.*s' on the source "
-                   "but '%s' here; use the same -machine",
-                   (int)c->len, (const char *)c->name, ours);
+        g_autofree char *raw =
+            g_strndup(c->len ? (const char *)c->name : "", c->len);
+        g_autofree char *theirs = g_strescape(raw, NULL);
+
+        error_setg(errp, "machine type is '%s' on the source "
+                   "but '%s' here; use the same -machine", theirs, ours);
         return false;
     }
     return true;

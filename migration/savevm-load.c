@@ -160,7 +160,7 @@ static bool load_named_section(LoadRecord *r, Error **errp)
     se = savevm_find(r->mis->vm->savevm, r->name, r->instance_id);
     if (!se) {
         error_setg(errp, "there is no such section here; give "
-                   "the destination the same devices");
+                   "the destination the same -machine, devices and -accel");
         return false;
     }
     if ((se->ops != NULL) != (r->type == QEMU_VM_SECTION_START)) {

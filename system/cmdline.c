@@ -354,6 +354,15 @@ static const struct {
     { "usb", "there are no USB devices" },
     { "rtc", "the clock is the host's in UTC" },
     { "loadvm", "use -incoming file:PATH" },
+    { "only-migratable", "every device here can be migrated" },
+    { "blockdev", "use -drive if=none,id=ID,file=FILE,format=raw" },
+    { "vnc", "there is no display" },
+    { "numa", "memory has one node" },
+    { "overcommit", "use prealloc=on of the memory backend" },
+    { "smbios", "there are no SMBIOS tables" },
+    { "preconfig", "use -S" },
+    { "gdb", "there is no debugger's stub" },
+    { "s", "there is no debugger's stub" },
 };
 
 static void option_unknown(const char *word, Error **errp)

@@ -307,9 +307,10 @@ static int fdset_dup(FdSets *sets, const char *number, int flags,
     error_setg_errno(errp, EACCES,
                      "fd set %s has no descriptor that is open for %s%s",
                      number,
-                     (flags & O_ACCMODE) == O_RDONLY   ? "reading"
-                     : (flags & O_ACCMODE) == O_WRONLY ? "writing"
-                                                       : "reading and writing",
+                     (flags & O_ACCMODE) == O_RDONLY ? "reading only (O_RDONLY)"
+                     : (flags & O_ACCMODE) == O_WRONLY
+                         ? "writing only (O_WRONLY)"
+                         : "reading and writing (O_RDWR)",
                      flags & O_DIRECT ? " with O_DIRECT" : "");
     return -1;
 }

@@ -75,6 +75,9 @@ def parse_args():
 
 def find_emulators(opts):
     found = {'ours': os.path.join(opts.build_dir, 'qemu-system-x86_64')}
+    if not os.path.exists(found['ours']):
+        sys.exit(f"{found['ours']} is not there: run make, or give "
+                 '--build-dir')
     for path in [opts.stock] if opts.stock else STOCK_PLACES:
         if os.path.exists(path) and \
                 not os.path.samefile(path, found['ours']):
