@@ -5,15 +5,44 @@
 #include "migration/multifd.h"
 #include "qemu/cutils.h"
 
+/*
+ * Pages that are looked at together where those before were zero: reading is
+ * what that costs, and buffer_is_zero() reads four pages faster than one.
+ */
+#define GROUP_PAGES 4
+
+/* Whether the pages from @i on lie in a row and are all zero. */
+static bool group_is_zero(const MultiFDPages *pages, uint32_t i)
+{
+    uint64_t offset = pages->offset[i];
+
+    if (i + GROUP_PAGES > pages->num) {
+        return false;
+    }
+    for (uint32_t k = 1; k < GROUP_PAGES; k++) {
+        if (pages->offset[i + k] != offset + k * TARGET_PAGE_SIZE) {
+            return false;
+        }
+    }
+    return buffer_is_zero(pages->block->host + offset,
+                          GROUP_PAGES * TARGET_PAGE_SIZE);
+}
+
 void multifd_zero_page_detect(MultiFDPages *pages)
 {
     const uint8_t *host = pages->block->host;
+    bool after_zero = false;
     uint32_t normal = 0;
 
     for (uint32_t i = 0; i < pages->num; i++) {
         uint64_t offset = pages->offset[i];
 
-        if (!buffer_is_zero(host + offset, TARGET_PAGE_SIZE)) {
+        if (after_zero && group_is_zero(pages, i)) {
+            i += GROUP_PAGES - 1;
+            continue;
+        }
+        after_zero = buffer_is_zero(host + offset, TARGET_PAGE_SIZE);
+        if (!after_zero) {
             pages->offset[i] = pages->offset[normal];
             pages->offset[normal++] = offset;
         }
