@@ -190,6 +190,15 @@ void pair_start(Pair *p)
     bql_unlock(p->src.vm);
 }
 
+void pair_start_to_answer(Pair *p)
+{
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+}
+
 static gboolean give_up(void *opaque)
 {
     g_error("the migration did not end in %d ms", PAIR_WAIT_MS);

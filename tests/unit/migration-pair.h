@@ -33,6 +33,11 @@ Pair *pair_new(void);
 /* Ends what runs. */
 void pair_free(Pair *p);
 void pair_start(Pair *p);
+/*
+ * As far as the destination's answer, which is held at its gate, behind the
+ * PONG: the source has sent all, and does not know.
+ */
+void pair_start_to_answer(Pair *p);
 
 /* Before pair_start(): a connection over TCP instead of a pair of sockets. */
 void pair_use_tcp(Pair *p);

@@ -388,11 +388,7 @@ static void test_cancel_and_lose(void)
 {
     Pair *p = pair_new();
 
-    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
-                         CHANNEL_GATE_WAIT);
-    pair_start(p);
-    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            PAIR_WAIT_MS));
+    pair_start_to_answer(p);
     side_cancel(&p->src);
     migration_source_shutdown_channel(p->src.vm->migration);
     side_wait(&p->src);
@@ -410,11 +406,7 @@ static void test_cancel_unanswered(void)
     Pair *p = pair_new();
 
     p->src.vm->migration->answer_wait_ms = 1;
-    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
-                         CHANNEL_GATE_WAIT);
-    pair_start(p);
-    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            PAIR_WAIT_MS));
+    pair_start_to_answer(p);
     side_cancel(&p->src);
     side_wait(&p->src);
     check_unknown(&p->src, "");
@@ -467,11 +459,7 @@ static void test_cancel_before_answer(void)
 {
     Pair *p = pair_new();
 
-    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
-                         CHANNEL_GATE_WAIT);
-    pair_start(p);
-    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            PAIR_WAIT_MS));
+    pair_start_to_answer(p);
     side_cancel(&p->src);
     g_assert_false(side_idle(&p->src));
     channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);

@@ -320,11 +320,7 @@ static void test_not_before(void)
 {
     Pair *p = release_pair();
 
-    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
-                         CHANNEL_GATE_WAIT);
-    pair_start(p);
-    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            PAIR_WAIT_MS));
+    pair_start_to_answer(p);
     check_kept(p);
     channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
     side_wait(&p->src);
@@ -372,11 +368,7 @@ static void test_unknown(void)
     Pair *p = release_pair();
 
     p->src.vm->migration->answer_wait_ms = 1;
-    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 8,
-                         CHANNEL_GATE_WAIT);
-    pair_start(p);
-    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
-                                            PAIR_WAIT_MS));
+    pair_start_to_answer(p);
     side_cancel(&p->src);
     side_wait(&p->src);
     side_check(&p->src, "failed", false, "the outcome is unknown");
