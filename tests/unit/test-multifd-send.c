@@ -564,8 +564,11 @@ static const uint64_t stops[] = {
     0, 1, 64, 65, 64 + 1344, 64 + 1344 + 5000, 64 + 1344 + 512 * KiB,
 };
 
-/* All channels wait at their gates, and so does who waits for them. */
-static void test_fail_wakes(void)
+/*
+ * All channels wait at their gates, and so does who waits for them; then
+ * @on_wait ends it, with an error that has @text.
+ */
+static void check_wakes(void (*on_wait)(void *opaque), const char *text)
 {
     for (Doing doing = 0; doing < DOING_MAX; doing++) {
         for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
@@ -574,33 +577,24 @@ static void test_fail_wakes(void)
 
             hold_all(s, stops[i]);
             s->waits = 3;
-            set_on_wait(s, fail_channel_1);
+            set_on_wait(s, on_wait);
             g_assert_true(multifd_send_start(s->m, NULL));
             g_assert_false(do_it(s, doing, &err));
-            test_assert_error(err, "multifd channel 1: ");
+            test_assert_error(err, text);
             source_end(s);
             source_free(s);
         }
     }
 }
 
+static void test_fail_wakes(void)
+{
+    check_wakes(fail_channel_1, "multifd channel 1: ");
+}
+
 static void test_terminate(void)
 {
-    for (Doing doing = 0; doing < DOING_MAX; doing++) {
-        for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
-            Source *s = source_prepare(3);
-            Error *err = NULL;
-
-            hold_all(s, stops[i]);
-            s->waits = 3;
-            set_on_wait(s, terminate);
-            g_assert_true(multifd_send_start(s->m, NULL));
-            g_assert_false(do_it(s, doing, &err));
-            test_assert_error(err, "told to end");
-            source_end(s);
-            source_free(s);
-        }
-    }
+    check_wakes(terminate, "told to end");
 }
 
 /* At the first hand-over already, with senders that may or may not run. */
