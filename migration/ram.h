@@ -56,12 +56,8 @@ typedef struct RAMLoadBlock {
 /* Also pages that someone else wrote since loading began. */
 static inline bool ram_load_touched(const RAMLoadBlock *lb, uint64_t page)
 {
-    unsigned long logged =
-        qatomic_read_relaxed(&lb->block->dirty[page / BITS_PER_LONG]);
-    unsigned long touched =
-        qatomic_read_relaxed(&lb->touched[page / BITS_PER_LONG]);
-
-    return ((touched | logged) >> (page % BITS_PER_LONG) & 1);
+    return test_bit_atomic(page, lb->touched) ||
+           test_bit_atomic(page, lb->block->dirty);
 }
 
 /* Records as both files of the loading side look at them. */
