@@ -38,8 +38,9 @@ typedef struct IncomingChannels IncomingChannels;
 #define CHANNEL_MAGIC_BYTES 4
 
 /*
- * Called once, when all channels are there, or with @err (the callee's) when
- * that cannot be any more. The callee frees the IncomingChannels.
+ * Called once, when all channels are there and none too many, or with @err
+ * (the callee's) when that cannot be any more. The callee frees the
+ * IncomingChannels.
  */
 typedef void IncomingChannelsFn(Error *err, void *opaque);
 

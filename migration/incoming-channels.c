@@ -13,6 +13,8 @@
 
 /* Connections that have not said what they are, beyond those missing. */
 #define UNKNOWN_EXTRA_MAX 16
+/* All are there: for the others to say whether they are one too many. */
+#define EXTRA_WAIT_MS 1000
 
 _Static_assert(offsetof(StreamMultiFDInit, version) == CHANNEL_MAGIC_BYTES,
                "the magic comes first");
@@ -38,10 +40,12 @@ struct IncomingChannels {
     QIOChannel *main;
     uint8_t main_head[CHANNEL_MAGIC_BYTES];
     GSource *main_watch; /* whether the source hangs up */
-    GSource *timer;
+    GSource *timer;   /* for the next one; all there: for who is extra */
+    GSource *settled; /* all there, and nothing is left to be looked at */
     QIOChannel **multifd;
     Taken *taken; /* by id, as multifd */
     unsigned n_multifd;
+    bool complete; /* all are there */
 };
 
 static void source_clear(GSource **source)
@@ -97,19 +101,38 @@ static gboolean waited_long(void *opaque)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean main_hung_up(QIOChannel *ioc, GIOCondition condition,
-                             void *opaque)
-{
-    fail_missing(opaque, "the source hung up");
-    return G_SOURCE_REMOVE;
-}
-
 static void clear_watches(IncomingChannels *ic)
 {
     source_clear(&ic->main_watch);
     for (unsigned i = 0; i < ic->args.n_multifd; i++) {
         source_clear(&ic->taken[i].watch);
     }
+}
+
+static gboolean gathered(void *opaque)
+{
+    IncomingChannels *ic = opaque;
+
+    clear_watches(ic);
+    ic->args.fn(NULL, ic->args.opaque);
+    return G_SOURCE_REMOVE;
+}
+
+/* Whoever reads the channels notices, too. */
+static void hung_up(IncomingChannels *ic)
+{
+    if (ic->complete) {
+        gathered(ic);
+    } else {
+        fail_missing(ic, "the source hung up");
+    }
+}
+
+static gboolean main_hung_up(QIOChannel *ioc, GIOCondition condition,
+                             void *opaque)
+{
+    hung_up(opaque);
+    return G_SOURCE_REMOVE;
 }
 
 /* Without a main channel it was a try, and another may follow. */
@@ -121,7 +144,7 @@ static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
     size_t id = (size_t)(taken - ic->taken);
 
     if (ic->main) {
-        fail_missing(ic, "the source hung up");
+        hung_up(ic);
         return G_SOURCE_REMOVE;
     }
     source_clear(&taken->watch);
@@ -131,21 +154,48 @@ static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
     return G_SOURCE_REMOVE;
 }
 
-/* All there, or the wait for the next begins. */
+/* Behind all that is ready: connections to accept, octets to read. */
+static gboolean all_looked_at(void *opaque)
+{
+    IncomingChannels *ic = opaque;
+
+    if (!ic->newcomers->len) {
+        return gathered(ic);
+    }
+    source_clear(&ic->settled);
+    return G_SOURCE_REMOVE;
+}
+
+static void start_source(IncomingChannels *ic, GSource **place,
+                         GSource *source, GSourceFunc fn)
+{
+    source_clear(place);
+    *place = source;
+    g_source_set_callback(source, fn, ic, NULL);
+    g_source_attach(source, ic->args.context);
+}
+
+/*
+ * A connection has said what it is, or gone. A source has made all of its
+ * connections when it speaks on the main one: what else is there then may be
+ * a channel too many, whose pages would be missing.
+ */
 static void progressed(IncomingChannels *ic)
 {
-    source_clear(&ic->timer);
     if (!ic->main) {
         return;
     }
-    if (ic->n_multifd == ic->args.n_multifd) {
-        clear_watches(ic);
-        ic->args.fn(NULL, ic->args.opaque);
+    if (ic->n_multifd < ic->args.n_multifd) {
+        start_source(ic, &ic->timer, g_timeout_source_new(ic->args.wait_ms),
+                     waited_long);
         return;
     }
-    ic->timer = g_timeout_source_new(ic->args.wait_ms);
-    g_source_set_callback(ic->timer, waited_long, ic, NULL);
-    g_source_attach(ic->timer, ic->args.context);
+    if (!ic->complete) {
+        ic->complete = true;
+        start_source(ic, &ic->timer, g_timeout_source_new(EXTRA_WAIT_MS),
+                     gathered);
+    }
+    start_source(ic, &ic->settled, g_idle_source_new(), all_looked_at);
 }
 
 static bool take_main(IncomingChannels *ic, Newcomer *nc, Error **errp)
@@ -241,7 +291,12 @@ static gboolean newcomer_readable(QIOChannel *ioc, GIOCondition condition,
         }
         if (n <= 0) {
             /* Someone looked in, or the source gave up. */
-            g_ptr_array_remove(nc->ic->newcomers, nc);
+            IncomingChannels *ic = nc->ic;
+
+            g_ptr_array_remove(ic->newcomers, nc);
+            if (ic->complete) {
+                progressed(ic);
+            }
             return G_SOURCE_REMOVE;
         }
         nc->have += (size_t)n;
@@ -304,6 +359,7 @@ QIOChannel *const *incoming_channels_multifd(const IncomingChannels *ic)
 void incoming_channels_free(IncomingChannels *ic)
 {
     source_clear(&ic->timer);
+    source_clear(&ic->settled);
     clear_watches(ic);
     g_ptr_array_free(ic->newcomers, TRUE);
     for (unsigned i = 0; i < ic->args.n_multifd; i++) {

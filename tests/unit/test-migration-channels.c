@@ -354,6 +354,60 @@ static void test_refused(void)
     refused("\x16\x03\x01\x02", 4, "began with 0x16030102");
 }
 
+/*
+ * All that are wanted, and others: who has not spoken by then has a while to
+ * do so.
+ */
+static void test_extra(void)
+{
+    uint8_t octets[sizeof(StreamMultiFDInit)];
+    QIOChannel *sources[CHANNELS_MAX + 3];
+    Incoming *in = incoming_new(WAIT_MS);
+
+    multifd_init_fill((StreamMultiFDInit *)octets, uuid, CHANNELS_MAX);
+    for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+        sources[i] = incoming_greet(in, i);
+    }
+    sources[MAIN + 1] = incoming_connect(in);
+    sources[MAIN + 2] = incoming_connect(in);
+    run_main_loop();
+    g_assert_false(in->done);
+    put(sources[MAIN + 1], octets, sizeof(octets));
+    loop_until(&in->done);
+    check_error(in->err, "channel id is 3, but there are 3 channels here; set "
+                         "'multifd-channels' alike");
+    free_all(sources, CHANNELS_MAX + 3);
+    incoming_free(in);
+}
+
+/* Strangers hold nobody up for long, and not at all once they are gone. */
+static void test_extra_silent(void)
+{
+    for (int stays = 0; stays < 2; stays++) {
+        QIOChannel *sources[CHANNELS_MAX + 1], *stranger;
+        Incoming *in = incoming_new(WAIT_MS);
+
+        for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+            sources[i] = incoming_greet(in, i);
+        }
+        stranger = incoming_connect(in);
+        run_main_loop();
+        g_assert_false(in->done);
+        if (stays) {
+            loop_until(&in->done);
+            g_assert_true(is_closed(stranger));
+            qio_channel_unref(stranger);
+        } else {
+            qio_channel_unref(stranger);
+            run_main_loop();
+            g_assert_true(in->done);
+        }
+        check_gathered(in, sources);
+        free_all(sources, CHANNELS_MAX + 1);
+        incoming_free(in);
+    }
+}
+
 static void test_twice(void)
 {
     for (unsigned id = 0; id <= CHANNELS_MAX; id++) {
@@ -656,6 +710,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration-channels/in/more-at-once", test_more_at_once);
     g_test_add_func("/migration-channels/in/hang-up", test_hang_up);
     g_test_add_func("/migration-channels/in/refused", test_refused);
+    g_test_add_func("/migration-channels/in/extra", test_extra);
+    g_test_add_func("/migration-channels/in/extra-silent", test_extra_silent);
     g_test_add_func("/migration-channels/in/twice", test_twice);
     g_test_add_func("/migration-channels/in/timeout", test_timeout);
     g_test_add_func("/migration-channels/in/main-missing", test_main_missing);
