@@ -91,13 +91,22 @@ bool migration_address_connects(const MigrationAddress *addr)
 }
 
 bool migration_address_suits(const MigrationAddress *addr,
-                             const MigrationConfig *config, Error **errp)
+                             const MigrationConfig *config, bool outgoing,
+                             Error **errp)
 {
     if (migration_cap(config, MIGRATION_CAPABILITY_MULTIFD) &&
         !migration_address_connects(addr)) {
         error_setg(errp, "Migration requires multi-channel URIs (e.g. tcp)");
         error_append_hint(errp, "Turn the capability 'multifd' off, or use "
                                 "tcp: or unix:\n");
+        return false;
+    }
+    if (outgoing &&
+        migration_cap(config, MIGRATION_CAPABILITY_ZERO_COPY_SEND) &&
+        addr->u.socket.type != SOCKET_ADDRESS_TYPE_INET) {
+        error_setg(errp, "Zero copy only available for TCP connections");
+        error_append_hint(errp, "Turn the capability 'zero-copy-send' off, or "
+                                "use tcp:\n");
         return false;
     }
     return true;

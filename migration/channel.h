@@ -32,7 +32,8 @@ bool migration_address_connects(const MigrationAddress *addr);
 
 /* Whether a migration so configured can use @addr. */
 bool migration_address_suits(const MigrationAddress *addr,
-                             const MigrationConfig *config, Error **errp);
+                             const MigrationConfig *config, bool outgoing,
+                             Error **errp);
 
 /*
  * A channel to write a stream to (@outgoing) or to read one from, for

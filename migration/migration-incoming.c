@@ -469,7 +469,7 @@ bool migration_incoming_listen(MigrationIncomingState *mis,
 
     if (!migration_address_suits(
             addr, migration_options_config(mis->vm->migration->options),
-            errp)) {
+            false, errp)) {
         return false;
     }
     if (migration_address_connects(addr)) {

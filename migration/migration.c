@@ -423,7 +423,7 @@ bool migration_source_start(MigrationState *s, const MigrationAddress *addr,
         return false;
     }
     if (!migration_address_suits(addr, migration_options_config(s->options),
-                                 errp)) {
+                                 true, errp)) {
         return false;
     }
     source_reset(s);

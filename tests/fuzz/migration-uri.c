@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
         /* The other form of the same has the same fate. */
         g_assert(copy && copy->transport == addr->transport);
         migration_address_connects(copy);
-        g_assert(migration_address_suits(copy, &config, NULL));
+        g_assert(migration_address_suits(copy, &config, true, NULL));
         qapi_free_MigrationAddress(copy);
         qapi_free_MigrationAddress(addr);
     }

@@ -464,6 +464,7 @@ static void test_refused_zero_copy(void)
 {
     MigrateCase c = { .name = "x", .listen = "unix:@D/mig" };
     MigrateTest *t = migrate_test_new(&c);
+    g_autofree char *error = NULL;
 
     migrate_start_source(t);
     assert_refuses_cap(t->src, "zero-copy-send", true, ZERO_COPY_RULE);
@@ -474,6 +475,9 @@ static void test_refused_zero_copy(void)
     qtest_qmp_ok(t->src, "{'execute': 'migrate-set-parameters', "
                  "'arguments': { " METHOD("none") " }}");
     migrate_set_cap(t->src, "zero-copy-send", true);
+    error = qtest_qmp_error(t->src, "{'execute': 'migrate', 'arguments': "
+                            "{'uri': 'unix:%s/nobody'}}", t->dir);
+    g_assert_nonnull(strstr(error, "only available for TCP"));
     assert_refuses_params(t->src, METHOD("zlib"), ZERO_COPY_RULE);
     assert_refuses_cap(t->src, "multifd", false, ZERO_COPY_RULE);
     migrate_set_cap(t->src, "zero-copy-send", false);
