@@ -285,11 +285,16 @@ static void *send_thread(void *opaque)
 
 /* --- The migration thread ------------------------------------------------- */
 
-static void wait_for(MultiFDSend *m, QemuSemaphore *sem)
+/* Who ends the senders posts each semaphore once: not for a second wait. */
+static bool wait_for(MultiFDSend *m, QemuSemaphore *sem, Error **errp)
 {
+    if (!send_ok(m, errp)) {
+        return false;
+    }
     bql_loan_begin(&m->s->bql_loan);
     qemu_sem_wait(sem);
     bql_loan_end(&m->s->bql_loan);
+    return send_ok(m, errp);
 }
 
 /* A sender without a job: channels_ready says that there is one. */
@@ -309,8 +314,7 @@ static MultiFDSendParams *free_channel(MultiFDSend *m)
 static bool wait_idle(MultiFDSend *m, Error **errp)
 {
     for (unsigned i = 0; i < m->n_channels; i++) {
-        wait_for(m, &m->channels_ready);
-        if (!send_ok(m, errp)) {
+        if (!wait_for(m, &m->channels_ready, errp)) {
             return false;
         }
     }
@@ -328,11 +332,8 @@ bool multifd_send_flush(MultiFDSend *m, Error **errp)
     if (!job->block) {
         return true;
     }
-    if (m->keep_order && !wait_idle(m, errp)) {
-        return false;
-    }
-    wait_for(m, &m->channels_ready);
-    if (!send_ok(m, errp)) {
+    if ((m->keep_order && !wait_idle(m, errp)) ||
+        !wait_for(m, &m->channels_ready, errp)) {
         return false;
     }
     p = m->keep_order ? m->channels[0] : free_channel(m);
@@ -398,7 +399,7 @@ bool multifd_queue_run(MultiFDSend *m, RAMBlock *block, const MultiFDRun *run,
 
 bool multifd_send_sync(MultiFDSend *m, Error **errp)
 {
-    if (!multifd_send_flush(m, errp)) {
+    if (!multifd_send_flush(m, errp) || !send_ok(m, errp)) {
         return false;
     }
     for (unsigned i = 0; i < m->n_channels; i++) {
@@ -409,8 +410,7 @@ bool multifd_send_sync(MultiFDSend *m, Error **errp)
         qemu_sem_post(&p->sem);
     }
     for (unsigned i = 0; i < m->n_channels; i++) {
-        wait_for(m, &m->channels[i]->sem_sync);
-        if (!send_ok(m, errp)) {
+        if (!wait_for(m, &m->channels[i]->sem_sync, errp)) {
             return false;
         }
     }

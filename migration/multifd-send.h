@@ -30,7 +30,7 @@ void multifd_send_free(MultiFDSend *m);
 /*
  * The following are the migration thread's. They wait for senders with the
  * BQL lent if it is held. False: a sender failed, whose error this is, or all
- * were told to end.
+ * were told to end; so it is from then on.
  */
 
 /*

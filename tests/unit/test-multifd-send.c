@@ -564,6 +564,20 @@ static const uint64_t stops[] = {
     0, 1, 64, 65, 64 + 1344, 64 + 1344 + 5000, 64 + 1344 + 512 * KiB,
 };
 
+/* Whoever asks again is told again, and does not wait. */
+static void check_ended(Source *s, const char *text)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        Error *err = NULL;
+
+        g_assert_false(multifd_send_sync(s->m, &err));
+        test_assert_error(err, text);
+        err = NULL;
+        g_assert_false(multifd_send_wait_idle(s->m, &err));
+        test_assert_error(err, text);
+    }
+}
+
 /*
  * All channels wait at their gates, and so does who waits for them; then
  * @on_wait ends it, with an error that has @text.
@@ -581,6 +595,7 @@ static void check_wakes(void (*on_wait)(void *opaque), const char *text)
             g_assert_true(multifd_send_start(s->m, NULL));
             g_assert_false(do_it(s, doing, &err));
             test_assert_error(err, text);
+            check_ended(s, text);
             source_end(s);
             source_free(s);
         }
