@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "hw/core/device-classes.h"
 #include "system/hostmem.h"
+#include "target/i386/cpu.h"
 
 const ObjectClass *const object_class_table[] = {
     &memory_backend_class,
@@ -32,5 +33,8 @@ const ObjectClass *const object_class_table[] = {
     &port92_class.parent,
     &q35_pcihost_class.parent,
     &serial_isa_class.parent,
+    &cpu_class,
+    &x86_cpu_class,
+    &x86_cpu_max_class,
     NULL,
 };

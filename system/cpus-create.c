@@ -6,6 +6,12 @@
 #include "system/runstate.h"
 #include "cpus-internal.h"
 
+const ObjectClass cpu_class = {
+    .name = "cpu",
+    .abstract = true,
+    .instance_size = sizeof(CPUState),
+};
+
 static void cpu_reset(void *opaque)
 {
     CPUState *cpu = opaque;
@@ -36,6 +42,37 @@ static void cpu_start_thread(CPUState *cpu)
     }
 }
 
+static void cpu_free(CPUState *cpu)
+{
+    if (cpu->arch) {
+        cpu_arch_free(cpu);
+    }
+    g_cond_clear(&cpu->wake);
+    object_free(&cpu->parent);
+}
+
+static CPUState *cpu_new(VM *vm, unsigned index, Error **errp)
+{
+    Object *obj = object_new(vm, cpu_arch_class, NULL, errp);
+    CPUState *cpu;
+
+    if (!obj) {
+        return NULL;
+    }
+    cpu = container_of(obj, CPUState, parent);
+    cpu->vm = vm;
+    cpu->index = (int)index;
+    cpu->stop = true;
+    g_cond_init(&cpu->wake);
+    cpu->arch = cpu_arch_new(cpu, errp);
+    if (!cpu->arch ||
+        !object_store_add(vm, "/machine/unattached", obj, errp)) {
+        cpu_free(cpu);
+        return NULL;
+    }
+    return cpu;
+}
+
 bool cpus_create(VM *vm, unsigned count, Error **errp)
 {
     CPUs *cpus;
@@ -48,16 +85,9 @@ bool cpus_create(VM *vm, unsigned count, Error **errp)
     vm_on_free(vm, cpus_destroy_with_vm, NULL);
 
     for (unsigned i = 0; i < count; i++) {
-        CPUState *cpu = g_new0(CPUState, 1);
+        CPUState *cpu = cpu_new(vm, i, errp);
 
-        cpu->vm = vm;
-        cpu->index = (int)i;
-        cpu->stop = true;
-        g_cond_init(&cpu->wake);
-        cpu->arch = cpu_arch_new(cpu, errp);
-        if (!cpu->arch) {
-            g_cond_clear(&cpu->wake);
-            g_free(cpu);
+        if (!cpu) {
             cpus_destroy(vm);
             return false;
         }
@@ -93,11 +123,7 @@ void cpus_destroy(VM *vm)
         bql_lock(vm);
     }
     for (unsigned i = 0; i < cpus->count; i++) {
-        CPUState *cpu = cpus->cpu[i];
-
-        cpu_arch_free(cpu);
-        g_cond_clear(&cpu->wake);
-        g_free(cpu);
+        cpu_free(cpus->cpu[i]);
     }
     vm->cpus = NULL;
     error_free(cpus->park_error);

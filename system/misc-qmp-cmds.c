@@ -61,7 +61,7 @@ bool qmp_query_cpus_fast(QmpContext *ctx, CpuInfoFastList **ret, Error **errp)
         CpuInfoFast *info = g_new0(CpuInfoFast, 1);
 
         info->cpu_index = cpu->index;
-        info->qom_path = g_strdup_printf("/machine/unattached/cpu[%u]", i);
+        info->qom_path = object_get_path(&cpu->parent);
         info->thread_id = qatomic_read(&cpu->thread_id);
         info->props = g_new0(CpuInstanceProperties, 1);
         info->props->has_socket_id = true;

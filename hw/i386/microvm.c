@@ -165,7 +165,7 @@ const MachineClass microvm_machine_class = {
     .max_cpus = 288,
     .default_ram_bytes = 128 * MiB,
     .default_ram_id = "microvm.ram",
-    .default_cpu_type = "max",
+    .default_cpu_type = "max-x86_64-cpu",
     .init = microvm_init,
     .done = x86_machine_done,
 };

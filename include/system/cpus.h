@@ -10,6 +10,7 @@
 #ifndef SYSTEM_CPUS_H
 #define SYSTEM_CPUS_H
 
+#include "qom/object.h"
 #include "system/vm.h"
 
 /* Bits of CPUState.interrupt_request; QEMU's values, they migrate. */
@@ -21,6 +22,7 @@
 typedef struct CPUs CPUs;
 
 typedef struct CPUState {
+    Object parent; /* below /machine/unattached */
     /* [const] */
     VM *vm;
     int index;
@@ -87,6 +89,11 @@ void cpu_reset_interrupt(CPUState *cpu, uint32_t mask);
  * accelerator. All vCPUs parked, BQL held.
  */
 bool cpus_push_state(VM *vm, Error **errp);
+
+/* What all classes of vCPUs are derived from; no device_class's. */
+extern const ObjectClass cpu_class;
+/* Provided by target/: the class of each vCPU. */
+extern const ObjectClass *const cpu_arch_class;
 
 /* Provided by target/: allocation, reset, registers for "info registers". */
 struct CPUArchState *cpu_arch_new(CPUState *cpu, Error **errp);

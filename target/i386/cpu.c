@@ -15,6 +15,20 @@
 #define MP_STATE_RUNNABLE 0
 #define MP_STATE_UNINITIALIZED 1
 
+/* The one model that there is: the accelerator decides what it has. */
+const ObjectClass x86_cpu_class = {
+    .name = "x86_64-cpu",
+    .parent = &cpu_class,
+    .abstract = true,
+};
+
+const ObjectClass x86_cpu_max_class = {
+    .name = "max-x86_64-cpu",
+    .parent = &x86_cpu_class,
+};
+
+const ObjectClass *const cpu_arch_class = &x86_cpu_max_class;
+
 CPUArchState *cpu_arch_new(CPUState *cpu, Error **errp)
 {
     CPUArchState *env = g_new0(CPUArchState, 1);

@@ -254,6 +254,16 @@ static void test_smp(void)
                     "threads=1 -m size=64M -nodefaults");
     cpus = qtest_qmp_return(run.qts, "{'execute': 'query-cpus-fast'}");
     g_assert_cmpuint(json_object_array_length(cpus), ==, 2);
+    for (size_t i = 0; i < 2; i++) {
+        json_object *cpu = json_object_array_get_idx(cpus, i), *type;
+
+        type = qtest_qmp_return(
+            run.qts, "{'execute': 'qom-get', 'arguments': {'path': '%s', "
+            "'property': 'type'}}",
+            json_object_get_string(json_object_object_get(cpu, "qom-path")));
+        g_assert_cmpstr(json_object_get_string(type), ==, "max-x86_64-cpu");
+        json_object_put(type);
+    }
     json_object_put(cpus);
     run_end(&run);
 }

@@ -106,6 +106,12 @@ static const AccelOps double_accel = {
 const AccelOps *const accel_table[] = {&double_accel, NULL};
 
 /* target/'s part */
+static const ObjectClass double_cpu_class = {
+    .name = "double-cpu",
+    .parent = &cpu_class,
+};
+const ObjectClass *const cpu_arch_class = &double_cpu_class;
+
 struct CPUArchState *cpu_arch_new(CPUState *cpu, Error **errp)
 {
     return g_malloc0(1);

@@ -213,11 +213,16 @@ typedef struct CPUArchState {
     uint64_t poll_control_default;
 } CPUArchState;
 
+/* Classes below &cpu_class. */
+extern const ObjectClass x86_cpu_class;
+extern const ObjectClass x86_cpu_max_class;
+
 /* Board build. */
 void cpu_x86_set_int_ack(CPUState *cpu, X86IntAck ack);
 
 /* Address line 20. All vCPUs parked or the vCPU's own thread; BQL. */
 void cpu_x86_set_a20(CPUState *cpu, bool on);
+
 static inline bool cpu_x86_get_a20(const CPUArchState *env)
 {
     return env->a20_mask == -1;
