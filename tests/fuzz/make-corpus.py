@@ -74,6 +74,44 @@ def multifd_init():
     seed('multifd-init', 'empty', b'')
 
 
+def incoming_channels():
+    main = 3
+
+    def step(number, what, *octets, look=True):
+        return bytes([look << 7 | what << 3 | number, *octets])
+
+    def send(number, data, **kwargs):
+        return step(number, 1, len(data), *data, **kwargs)
+
+    def greet(number, channel, **kwargs):
+        return step(number, 2, channel, **kwargs)
+
+    def hang_up(number):
+        return step(number, 3)
+
+    def seed_in(name, *steps):
+        seed('incoming-channels', name, b''.join(steps))
+
+    all_three = greet(1, 0) + greet(2, 1) + greet(3, 2)
+    seed_in('in-order', greet(0, main), all_three)
+    seed_in('main-last', all_three, greet(0, main))
+    seed_in('at-once', *(greet(i, 3 - i, look=False) for i in range(4)))
+    seed_in('with-more', send(0, b'QEVMrest', look=False), all_three)
+    seed_in('in-pieces', send(0, b'QE'), all_three, send(0, b'V'),
+            send(0, b'M'))
+    seed_in('extra', greet(0, main), step(4, 0), all_three, greet(4, 3))
+    seed_in('extra-gone', greet(0, main), step(4, 0), all_three, hang_up(4))
+    seed_in('extra-silent', greet(0, main), step(4, 0), all_three)
+    seed_in('twice', greet(0, 1), greet(1, 1))
+    seed_in('main-twice', greet(0, main), greet(1, main))
+    seed_in('neither', greet(0, main), send(1, b'GET /'))
+    seed_in('gone', greet(0, main), greet(1, 0), hang_up(0))
+    seed_in('gone-without-main', greet(1, 0), hang_up(1), greet(2, 0),
+            greet(3, 1), greet(4, 2), greet(5, main))
+    seed_in('gone-at-the-end', greet(0, main), step(4, 0), all_three,
+            hang_up(1))
+
+
 def packet(normal=(), zero=(), **fields):
     """A packet's 1344 octets; `fields` say what is not as it should be."""
     offsets = list(normal) + list(zero)
@@ -769,9 +807,9 @@ def incoming():
 
 
 def main():
-    for make in (multifd_init, multifd_packet, multifd_channel, multifd_zlib,
-                 multifd_zstd, ram_load, loadvm, return_path, qmp_parser,
-                 migration_uri, incoming):
+    for make in (incoming_channels, multifd_init, multifd_packet,
+                 multifd_channel, multifd_zlib, multifd_zstd, ram_load, loadvm,
+                 return_path, qmp_parser, migration_uri, incoming):
         make()
     print('%d seeds' % count)
 
