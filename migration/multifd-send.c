@@ -19,7 +19,8 @@ struct MultiFDSend {
     MultiFDSendParams **channels;
     unsigned n_threads; /* [const] after start */
 
-    /* Posted for each sender without a job, and by senders that end. */
+    /* Posted for each sender without a job, and once by whoever tells all to
+     * end. */
     QemuSemaphore channels_ready;
 
     uint64_t packet_num; /* [atomic] relaxed: the next packet's */
@@ -32,10 +33,8 @@ struct MultiFDSend {
     MultiFDJob *job; /* being filled */
     unsigned next_channel;
     uint64_t handed_pages;
-    bool unsynced;
-    bool keep_order; /* one channel takes all */
 
-    uint64_t done_pages; /* [atomic] of handed_pages */
+    uint64_t done_pages; /* [atomic] relaxed: of handed_pages */
 };
 
 /* --- Ending --------------------------------------------------------------- */
@@ -138,7 +137,7 @@ static bool flush_zero_copy(MultiFDSendParams *p, Error **errp)
         return false;
     }
     if (copied) {
-        qatomic_fetch_add(&p->m->s->counters.missed_zero_copy, 1);
+        qatomic_fetch_add_relaxed(&p->m->s->counters.missed_zero_copy, 1);
     }
     return true;
 }
@@ -148,8 +147,7 @@ static bool send_packet(MultiFDSendParams *p, Error **errp)
     MultiFDPacketHead head = {
         .flags = p->flags,
         .next_packet_size = p->next_packet_size,
-        .packet_num = __atomic_fetch_add(&p->m->packet_num, 1,
-                                         __ATOMIC_RELAXED),
+        .packet_num = qatomic_fetch_add_relaxed(&p->m->packet_num, 1),
     };
 
     multifd_packet_fill(&p->packet, &head, &p->pages);
@@ -189,8 +187,8 @@ static bool send_pages(MultiFDSendParams *p, bool known_zero, Error **errp)
     zeros = pages->num - pages->normal_num;
     count(&p->normal_pages, pages->normal_num);
     count(&p->zero_pages, zeros);
-    qatomic_fetch_add(&counters->normal_pages, pages->normal_num);
-    qatomic_fetch_add(&counters->zero_pages, zeros);
+    qatomic_fetch_add_relaxed(&counters->normal_pages, pages->normal_num);
+    qatomic_fetch_add_relaxed(&counters->zero_pages, zeros);
     pages->num = 0;
     return true;
 }
@@ -248,7 +246,7 @@ static bool send_step(MultiFDSendParams *p, Error **errp)
         if (!send_job(p, errp)) {
             return false;
         }
-        qatomic_fetch_add(&p->m->done_pages, p->job->pages);
+        qatomic_fetch_add_relaxed(&p->m->done_pages, p->job->pages);
         qatomic_store_release(&p->pending_job, false);
         qemu_sem_post(&p->m->channels_ready);
     } else if (qatomic_load_acquire(&p->pending_sync)) {
@@ -332,11 +330,10 @@ bool multifd_send_flush(MultiFDSend *m, Error **errp)
     if (!job->block) {
         return true;
     }
-    if ((m->keep_order && !wait_idle(m, errp)) ||
-        !wait_for(m, &m->channels_ready, errp)) {
+    if (!wait_for(m, &m->channels_ready, errp)) {
         return false;
     }
-    p = m->keep_order ? m->channels[0] : free_channel(m);
+    p = free_channel(m);
     m->job = p->job;
     m->job->block = NULL;
     m->handed_pages += job->pages;
@@ -372,7 +369,6 @@ bool multifd_queue_run(MultiFDSend *m, RAMBlock *block, const MultiFDRun *run,
     uint64_t limit = known_zero ? KNOWN_ZERO_JOB_PAGES : MULTIFD_JOB_MAX_PAGES;
     uint64_t first = run->first_page, left = run->pages;
 
-    m->unsynced = true;
     while (left) {
         uint64_t n;
 
@@ -414,7 +410,6 @@ bool multifd_send_sync(MultiFDSend *m, Error **errp)
             return false;
         }
     }
-    m->unsynced = false;
     trace_multifd_send_sync(m->handed_pages);
     return true;
 }
@@ -429,14 +424,9 @@ bool multifd_send_failed(MultiFDSend *m)
     return failed;
 }
 
-bool multifd_send_unsynced(const MultiFDSend *m)
-{
-    return m->unsynced;
-}
-
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m)
 {
-    uint64_t pages = m->handed_pages - qatomic_read(&m->done_pages);
+    uint64_t pages = m->handed_pages - qatomic_read_relaxed(&m->done_pages);
 
     return (pages + (m->job->block ? m->job->pages : 0)) << TARGET_PAGE_BITS;
 }
@@ -444,11 +434,6 @@ uint64_t multifd_send_queued_bytes(const MultiFDSend *m)
 bool multifd_send_wait_idle(MultiFDSend *m, Error **errp)
 {
     return multifd_send_flush(m, errp) && wait_idle(m, errp);
-}
-
-void multifd_send_keep_order(MultiFDSend *m)
-{
-    m->keep_order = true;
 }
 
 uint64_t multifd_send_bytes(const MultiFDSend *m)

@@ -48,18 +48,11 @@ bool multifd_send_flush(MultiFDSend *m, Error **errp);
 bool multifd_send_sync(MultiFDSend *m, Error **errp);
 /* Whether a sender failed, not by being told to end. Any thread. */
 bool multifd_send_failed(MultiFDSend *m);
-/* Whether pages were queued since the last sync. */
-bool multifd_send_unsynced(const MultiFDSend *m);
 
 /* Guest memory that senders have not dealt with. */
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m);
 /* Waits until they have dealt with all that is queued. */
 bool multifd_send_wait_idle(MultiFDSend *m, Error **errp);
-/*
- * From now on pages may be queued again without a sync between: they go out
- * in the order they were queued in, one channel taking all.
- */
-void multifd_send_keep_order(MultiFDSend *m);
 
 /* Octets on all channels. Any thread. */
 uint64_t multifd_send_bytes(const MultiFDSend *m);

@@ -107,7 +107,8 @@ typedef struct MultiFDSendParams {
     /* Posted by the requester after it set one of the flags below, and by
      * whoever tells all to end. */
     QemuSemaphore sem;
-    /* Posted by the sender for each SYNC that is out, and when it ends. */
+    /* Posted by the sender for each SYNC that is out, and once by whoever
+     * tells all to end. */
     QemuSemaphore sem_sync;
 
     /*

@@ -35,11 +35,6 @@ static RAMState *ram_state(void *opaque)
     return vm->migration->ram;
 }
 
-static void counter_add(uint64_t *counter, uint64_t n)
-{
-    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
-}
-
 static uint64_t dirty_pages(const RAMState *rs)
 {
     uint64_t pages = 0;
@@ -121,7 +116,7 @@ static bool put_normal_page(RAMState *rs, QEMUFile *f, RAMBlock *block,
     }
     put_page_head(rs, f, block, offset, RAM_SAVE_FLAG_PAGE);
     qemu_put_buffer_async(f, block->host + offset, TARGET_PAGE_SIZE);
-    counter_add(&rs->s->counters.normal_pages, 1);
+    qatomic_fetch_add_relaxed(&rs->s->counters.normal_pages, 1);
     return true;
 }
 
@@ -156,14 +151,9 @@ static void put_zero_run(RAMState *rs, QEMUFile *f, const RAMBlock *block,
 
 /* --- runs --- */
 
-/*
- * Not where pages have to arrive in the order they are sent in: a ZERO record
- * on the main channel may overtake, or be overtaken.
- */
 static bool detect_zero(const RAMState *rs)
 {
-    return rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE &&
-           !rs->keep_order;
+    return rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_NONE;
 }
 
 static bool put_run(RAMState *rs, QEMUFile *f, RAMBlock *block,
@@ -193,7 +183,7 @@ static bool put_run(RAMState *rs, QEMUFile *f, RAMBlock *block,
             return false;
         }
     }
-    counter_add(&rs->s->counters.zero_pages, zeros);
+    qatomic_fetch_add_relaxed(&rs->s->counters.zero_pages, zeros);
     return true;
 }
 
@@ -224,6 +214,7 @@ static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
         return false;
     }
     rs->page = first + count;
+    rs->unsynced = true;
     if (senders_detect(rs)) {
         const MultiFDRun run = { first, count };
 
@@ -232,7 +223,7 @@ static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
     }
     if (unpopulated) {
         put_zero_run(rs, f, map->block, first, count);
-        counter_add(&rs->s->counters.zero_pages, count);
+        qatomic_fetch_add_relaxed(&rs->s->counters.zero_pages, count);
     } else if (!put_run(rs, f, map->block, first, count, errp)) {
         return false;
     }
@@ -240,12 +231,22 @@ static bool send_run(RAMState *rs, QEMUFile *f, DirtyBitmap *map,
 }
 
 /*
- * A sync point of the mode that has them per round: a page that was sent may
- * be sent again. The marker must not wait, or receivers do.
+ * What was sent up to here, on any channel, is loaded before what follows: a
+ * page that was sent may be sent again.
+ */
+static bool sync_channels(RAMState *rs, Error **errp)
+{
+    rs->unsynced = false;
+    return multifd_send_sync(rs->multifd, errp);
+}
+
+/*
+ * A sync point of the mode that has them per round. The marker must not wait,
+ * or receivers do.
  */
 static bool sync_point(RAMState *rs, QEMUFile *f, Error **errp)
 {
-    if (!multifd_send_sync(rs->multifd, errp)) {
+    if (!sync_channels(rs, errp)) {
         return false;
     }
     qemu_put_be64(f, RAM_SAVE_FLAG_MULTIFD_FLUSH);
@@ -256,14 +257,13 @@ static bool sync_point(RAMState *rs, QEMUFile *f, Error **errp)
 static bool sync_round(RAMState *rs, QEMUFile *f, Error **errp)
 {
     return !rs->multifd || rs->sync_each_section ||
-           !multifd_send_unsynced(rs->multifd) || sync_point(rs, f, errp);
+           !rs->unsynced || sync_point(rs, f, errp);
 }
 
 /* The end of a body, a sync point in the mode that has them per section. */
 static bool put_eos(RAMState *rs, QEMUFile *f, Error **errp)
 {
-    if (rs->multifd && rs->sync_each_section &&
-        !multifd_send_sync(rs->multifd, errp)) {
+    if (rs->sync_each_section && !sync_channels(rs, errp)) {
         return false;
     }
     qemu_put_be64(f, RAM_SAVE_FLAG_EOS);
@@ -362,7 +362,8 @@ bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
 }
 
 /*
- * What the slice has room for, counting what waits in multifd's queues as if
+ * With the guest stopped there is no limit. Else what the slice has room for,
+ * counting what waits in multifd's queues as if
  * nothing of it were zero or could be packed.
  */
 static bool room(RAMState *rs, uint64_t *left_bytes, Error **errp)
@@ -370,7 +371,8 @@ static bool room(RAMState *rs, uint64_t *left_bytes, Error **errp)
     for (;;) {
         uint64_t queued_bytes;
 
-        *left_bytes = migration_rate_left_bytes(rs->s);
+        *left_bytes =
+            rs->final ? UINT64_MAX : migration_rate_left_bytes(rs->s);
         if (!rs->multifd || !*left_bytes || *left_bytes == UINT64_MAX) {
             return true;
         }
@@ -412,6 +414,45 @@ bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp)
     return put_eos(rs, f, errp);
 }
 
+/*
+ * The guest is stopped, but devices, the monitor and qtest may write while
+ * the BQL is lent. Keeps it from here on if nothing is dirty.
+ */
+static bool final_look(RAMState *rs, Error **errp)
+{
+    bool first = !rs->final;
+
+    rs->final = true;
+    if (!(first ? ram_sync(rs, errp) : sync_blocks(rs, errp))) {
+        return false;
+    }
+    if (dirty_pages(rs) && rs->final_turns++ == COMPLETE_MAX_TURNS) {
+        error_setg(errp, "memory keeps being written to although the guest "
+                         "is stopped; end what writes to it");
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Pages that are sent again need a sync point between, and an END section has
+ * but one where they are per section, at its end: nothing is left for it.
+ */
+bool ram_save_needs_part(void *opaque, bool *needs, Error **errp)
+{
+    RAMState *rs = ram_state(opaque);
+
+    *needs = false;
+    if (!rs->sync_each_section) {
+        return true;
+    }
+    if ((!rs->final || !dirty_pages(rs)) && !final_look(rs, errp)) {
+        return false;
+    }
+    *needs = dirty_pages(rs) > 0;
+    return true;
+}
+
 /* All that is known to be dirty. The BQL is let go of meanwhile. */
 static bool send_dirty(RAMState *rs, QEMUFile *f, Error **errp)
 {
@@ -425,13 +466,24 @@ static bool send_dirty(RAMState *rs, QEMUFile *f, Error **errp)
     return sync_round(rs, f, errp) && qemu_fflush(f, errp);
 }
 
-/*
- * In the mode with one sync point per section, the last one has to come after
- * the last page, but waits for the peer, with the BQL lent.
- */
-static bool last_sync(RAMState *rs, Error **errp)
+static bool send_final(RAMState *rs, QEMUFile *f, Error **errp)
 {
-    if (!multifd_send_sync(rs->multifd, errp) || !sync_blocks(rs, errp)) {
+    rs->run_max_pages = RUN_MAX_PAGES;
+    if (!final_look(rs, errp)) {
+        return false;
+    }
+    do {
+        if (!send_dirty(rs, f, errp) || !final_look(rs, errp)) {
+            return false;
+        }
+    } while (dirty_pages(rs));
+    return true;
+}
+
+/* Nothing is dirty; the sync waits for the peer, with the BQL lent. */
+static bool sync_final(RAMState *rs, Error **errp)
+{
+    if (!sync_channels(rs, errp) || !sync_blocks(rs, errp)) {
         return false;
     }
     if (dirty_pages(rs)) {
@@ -442,35 +494,12 @@ static bool last_sync(RAMState *rs, Error **errp)
     return true;
 }
 
-/*
- * The guest is stopped, but devices, the monitor and qtest may write while
- * the BQL is lent: look again until nothing was written, and keep the BQL
- * from that look until the devices are saved.
- */
 bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
 {
     RAMState *rs = ram_state(opaque);
-    unsigned turns = 0;
 
-    if (!ram_sync(rs, errp)) {
-        return false;
-    }
-    rs->run_max_pages = RUN_MAX_PAGES;
-    if (rs->multifd && rs->sync_each_section) {
-        rs->keep_order = true; /* the next sync is at the end */
-        multifd_send_keep_order(rs->multifd);
-    }
-    do {
-        if (turns++ == COMPLETE_MAX_TURNS) {
-            error_setg(errp, "memory keeps being written to although the "
-                             "guest is stopped; end what writes to it");
-            return false;
-        }
-        if (!send_dirty(rs, f, errp) || !sync_blocks(rs, errp)) {
-            return false;
-        }
-    } while (dirty_pages(rs));
-    if (rs->multifd && rs->sync_each_section && !last_sync(rs, errp)) {
+    if (!(rs->sync_each_section ? sync_final(rs, errp)
+                                : send_final(rs, f, errp))) {
         return false;
     }
     bql_loan_refuse(&rs->s->bql_loan);

@@ -8,6 +8,7 @@
 static const SaveVMHandlers ram_handlers = {
     .save_setup = ram_save_setup,
     .save_live_iterate = ram_save_iterate,
+    .save_live_needs_part = ram_save_needs_part,
     .save_live_complete = ram_save_complete,
     .save_pending = ram_save_pending,
     .save_cleanup = ram_save_cleanup,

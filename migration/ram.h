@@ -26,7 +26,9 @@ typedef struct RAMState {
 
     struct MultiFDSend *multifd; /* NULL: all goes over the main channel */
     bool sync_each_section;      /* multifd's sync points, not each round */
-    bool keep_order; /* pages may be sent again without a sync point between */
+    bool unsynced; /* pages were sent since the last one, on any channel */
+    bool final; /* the guest is stopped, and was asked what is dirty since */
+    unsigned final_turns; /* how often that was something */
 
     /* Whose page was sent last; NULL: the next page names its block. */
     const RAMBlock *last_sent;
@@ -38,6 +40,7 @@ typedef struct RAMState {
 /* Slots of SaveVMHandlers; @opaque is the VM. */
 bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp);
 bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp);
+bool ram_save_needs_part(void *opaque, bool *needs, Error **errp);
 bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp);
 bool ram_save_pending(void *opaque, bool exact, MigrationPending *pending,
                       Error **errp);
@@ -69,13 +72,17 @@ static inline bool ram_load_touched(const RAMLoadBlock *lb, uint64_t page)
 #define PAGE_RECORD_BYTES (RAM_HEAD_BYTES + TARGET_PAGE_SIZE)
 
 typedef struct RAMLoadState {
+    /* [const] once loading begins */
     VM *vm;
     RAMLoadBlock *blocks; /* all of the VM */
     size_t n_blocks;
-    bool has_list; /* the block list came */
     bool logging; /* memory_dirty_log_start() was called */
-    RAMLoadBlock *last; /* the previous page record's; NULL before any */
     struct MultiFDRecv *multifd; /* NULL: all comes over the main channel */
+
+    /* [own: load]; receivers do not look at blocks' sizes before they have
+     * been at a sync point, which comes behind the block list. */
+    bool has_list; /* the block list came */
+    RAMLoadBlock *last; /* the previous page record's; NULL before any */
     bool marked; /* a MULTIFD_FLUSH came, or is not expected */
 } RAMLoadState;
 

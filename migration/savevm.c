@@ -178,6 +178,26 @@ bool savevm_pending(MigrationState *s, bool exact, MigrationPending *pending,
     return true;
 }
 
+/* What does not fit in the END section of a handler. */
+static bool complete_parts(MigrationState *s, QEMUFile *f, SaveStateEntry *se,
+                           Error **errp)
+{
+    bool needs = se->ops->save_live_needs_part != NULL;
+    Error *err = NULL;
+
+    while (needs) {
+        if (!se->ops->save_live_needs_part(se->opaque, &needs, &err)) {
+            return section_error(errp, err, se, QEMU_VM_SECTION_PART);
+        }
+        /* Other channels may wait for what is on this one. */
+        if (needs &&
+            (!iterate_one(s, f, se, errp) || !qemu_fflush(f, errp))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool complete_live(MigrationState *s, QEMUFile *f, Error **errp)
 {
     SaveVMRegistry *reg = s->vm->savevm;
@@ -189,6 +209,9 @@ static bool complete_live(MigrationState *s, QEMUFile *f, Error **errp)
 
         if (!se->ops) {
             continue;
+        }
+        if (!complete_parts(s, f, se, errp)) {
+            return false;
         }
         section_begin(&section, f, se, QEMU_VM_SECTION_END);
         if (!se->ops->save_live_complete(f, se->opaque, &err)) {

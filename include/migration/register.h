@@ -53,9 +53,17 @@ typedef struct SaveVMHandlers {
 
     /*
      * Write some of what is left, as long as migration_rate_left_bytes() is
-     * not 0; save_pending() tells what remains. No BQL.
+     * not 0; save_pending() tells what remains. No BQL, but where
+     * save_live_needs_part() asked for it: limits do not count then.
      */
     bool (*save_live_iterate)(QEMUFile *f, void *opaque, Error **errp);
+
+    /*
+     * NULL: it never does. Whether something has to go in a body of its own,
+     * by save_live_iterate() with the BQL held, before save_live_complete().
+     * Guest stopped, BQL held; asked until it needs none.
+     */
+    bool (*save_live_needs_part)(void *opaque, bool *needs, Error **errp);
 
     /*
      * Write all that is left. Once, guest stopped, BQL held. A flush lets go

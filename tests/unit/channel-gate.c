@@ -10,6 +10,8 @@ typedef struct GateSide {
     bool armed;
     bool arrived;
     bool shut;
+    bool ready;   /* there is input, or the end of it: a read does not wait */
+    bool reading; /* such a read is under way */
 } GateSide;
 
 typedef struct ChannelGate {
@@ -80,18 +82,36 @@ static uint64_t gate_pass(ChannelGate *gate, ChannelGateSide which,
     if (room && side->armed && !side->shut) {
         room = side->stop_at - side->passed_bytes;
     }
+    side->reading = room && side->ready;
     g_mutex_unlock(&gate->lock);
     return room;
 }
 
 static ssize_t gate_passed(ChannelGate *gate, ChannelGateSide which, ssize_t n)
 {
-    if (n > 0) {
-        g_mutex_lock(&gate->lock);
-        gate->sides[which].passed_bytes += n;
-        g_mutex_unlock(&gate->lock);
-    }
+    g_mutex_lock(&gate->lock);
+    gate->sides[which].passed_bytes += MAX(n, 0);
+    gate->sides[which].reading = false;
+    g_cond_broadcast(&gate->cond);
+    g_mutex_unlock(&gate->lock);
     return n;
+}
+
+/* A stop may be set while a reader waits: it decides when there is input. */
+static void wait_unless_stopped(ChannelGate *gate)
+{
+    GateSide *side = &gate->sides[CHANNEL_GATE_READ];
+    bool wait;
+
+    g_mutex_lock(&gate->lock);
+    wait = !gate->non_blocking && !side->armed;
+    g_mutex_unlock(&gate->lock);
+    if (wait) {
+        qio_channel_wait(gate->inner, G_IO_IN);
+    }
+    g_mutex_lock(&gate->lock);
+    side->ready = wait;
+    g_mutex_unlock(&gate->lock);
 }
 
 static ssize_t gate_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
@@ -100,8 +120,10 @@ static ssize_t gate_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     ChannelGate *gate = gate_of(ioc);
     struct iovec cut[IOV_MAX];
     ssize_t n = 0;
-    uint64_t room = gate_pass(gate, CHANNEL_GATE_READ, &n, errp);
+    uint64_t room;
 
+    wait_unless_stopped(gate);
+    room = gate_pass(gate, CHANNEL_GATE_READ, &n, errp);
     if (!room) {
         return n;
     }
@@ -217,6 +239,9 @@ void channel_gate_stop_at(QIOChannel *ioc, ChannelGateSide which,
     GateSide *side = &gate->sides[which];
 
     g_mutex_lock(&gate->lock);
+    while (side->reading) {
+        g_cond_wait(&gate->cond, &gate->lock);
+    }
     side->stop_at = offset;
     side->action = action;
     side->armed = true;

@@ -252,9 +252,7 @@ static void test_job_then_sync(void)
     }
     /* The first wait is behind all requests. */
     set_on_wait(s, release_all);
-    g_assert_true(multifd_send_unsynced(s->m));
     g_assert_true(multifd_send_sync(s->m, NULL));
-    g_assert_false(multifd_send_unsynced(s->m));
     source_end(s);
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmpuint(packets(s, i), ==, 2);
@@ -485,30 +483,6 @@ static void test_zero_modes(void)
         g_assert_cmpuint(packet(s, 0, 0)->payload[4095], ==, finds);
         source_free(s);
     }
-}
-
-/* --- The same page more than once ----------------------------------------- */
-
-static void test_keep_order(void)
-{
-    Source *s = source_new(3);
-
-    g_assert_true(multifd_send_sync(s->m, NULL));
-    multifd_send_keep_order(s->m);
-    for (unsigned i = 0; i < 50; i++) {
-        g_assert_true(queue(s, i % 3, 1, NULL));
-        g_assert_true(multifd_send_flush(s->m, NULL));
-    }
-    g_assert_true(multifd_send_sync(s->m, NULL));
-    source_end(s);
-    g_assert_cmpuint(packets(s, 0), ==, 52);
-    g_assert_cmpuint(packets(s, 1), ==, 2);
-    g_assert_cmpuint(packets(s, 2), ==, 2);
-    for (unsigned i = 0; i < 50; i++) {
-        g_assert_cmpuint(packet(s, 0, i + 1)->offset[0], ==, i % 3 * PAGE);
-    }
-    check_sync(packet(s, 0, 51));
-    source_free(s);
 }
 
 /* --- Failures and ends ---------------------------------------------------- */
@@ -754,7 +728,6 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-send/blocks", test_blocks);
     g_test_add_func("/multifd-send/known-zero", test_known_zero);
     g_test_add_func("/multifd-send/zero-modes", test_zero_modes);
-    g_test_add_func("/multifd-send/keep-order", test_keep_order);
     g_test_add_func("/multifd-send/fail/wakes", test_fail_wakes);
     g_test_add_func("/multifd-send/fail/later", test_fail_later);
     g_test_add_func("/multifd-send/fail/peer-gone", test_peer_gone);
