@@ -22,6 +22,7 @@ struct MultiFDRecv {
     GMutex lock;
     GCond changed; /* a status, or exiting */
     bool exiting;  /* [lock: lock] */
+    bool finishing; /* [lock: lock] no sync point will come any more */
 };
 
 /* --- Ending --------------------------------------------------------------- */
@@ -143,12 +144,23 @@ static bool wait_at_sync(MultiFDRecvParams *p)
     g_mutex_lock(&m->lock);
     p->status = MULTIFD_RECV_AT_SYNC;
     g_cond_broadcast(&m->changed);
-    while (p->status == MULTIFD_RECV_AT_SYNC && !m->exiting) {
+    while (p->status == MULTIFD_RECV_AT_SYNC && !m->exiting &&
+           !m->finishing) {
         g_cond_wait(&m->changed, &m->lock);
     }
     go_on = !m->exiting;
     g_mutex_unlock(&m->lock);
     return go_on;
+}
+
+/* What was read of it: `none` needs no word of the packet for that. */
+static uint64_t payload_bytes(const MultiFDRecvParams *p)
+{
+    uint64_t pages_bytes = (uint64_t)p->pages.normal_num << TARGET_PAGE_BITS;
+
+    return !pages_bytes || p->ops->flag == MULTIFD_FLAG_NOCOMP
+               ? pages_bytes
+               : p->next_packet_size;
 }
 
 /* One packet. False: an error, or the end, where *@errp stays unset. */
@@ -170,7 +182,7 @@ static bool recv_packet(MultiFDRecvParams *p, Error **errp)
         return false;
     }
     count(&p->packets, 1);
-    count(&p->received_bytes, sizeof(p->packet) + p->next_packet_size);
+    count(&p->received_bytes, sizeof(p->packet) + payload_bytes(p));
     /* Writers before 9.0 have the flag on packets with pages as well. */
     return !(p->flags & MULTIFD_FLAG_SYNC) || wait_at_sync(p);
 }
@@ -244,14 +256,37 @@ static void join_all(MultiFDRecv *m)
     m->n_threads = 0;
 }
 
+/* What has come goes to the receivers before the end does. */
+static bool let_finish(MultiFDRecv *m, Error **errp)
+{
+    bool ok;
+
+    g_mutex_lock(&m->lock);
+    ok = !m->exiting;
+    m->finishing = true;
+    g_cond_broadcast(&m->changed);
+    g_mutex_unlock(&m->lock);
+    if (!ok) {
+        error_setg(errp, "a multifd channel failed, or was told to end");
+        return false;
+    }
+    for (unsigned i = 0; i < m->n_channels; i++) {
+        qio_channel_shutdown(m->channels[i]->c, QIO_CHANNEL_SHUTDOWN_READ,
+                             NULL);
+    }
+    return true;
+}
+
 bool multifd_recv_finish(MultiFDRecv *m, Error **errp)
 {
+    if (!let_finish(m, errp)) {
+        return false;
+    }
+    join_all(m);
     if (exiting(m)) {
         error_setg(errp, "a multifd channel failed, or was told to end");
         return false;
     }
-    multifd_recv_terminate(m);
-    join_all(m);
     for (unsigned i = 0; i < m->n_channels; i++) {
         const MultiFDRecvParams *p = m->channels[i];
 
@@ -261,6 +296,7 @@ bool multifd_recv_finish(MultiFDRecv *m, Error **errp)
             return false;
         }
     }
+    multifd_recv_terminate(m);
     return true;
 }
 

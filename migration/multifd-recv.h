@@ -26,9 +26,9 @@ bool multifd_recv_start(MultiFDRecv *m, RAMLoadState *ls, Error **errp);
 bool multifd_recv_sync(MultiFDRecv *m, Error **errp);
 
 /*
- * All that the main channel carries was loaded: ends and joins the threads.
- * False: a channel failed, or there were pages behind the last sync point.
- * Loading thread.
+ * All that the main channel carries was loaded: ends and joins the threads,
+ * which read what has come. False: a channel failed, or pages have come
+ * behind the last sync point. Loading thread.
  */
 bool multifd_recv_finish(MultiFDRecv *m, Error **errp);
 

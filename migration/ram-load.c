@@ -170,6 +170,10 @@ static bool check_all_listed(RAMLoadState *ls, Error **errp)
 static bool load_block_list(RAMLoadState *ls, QEMUFile *f,
                             uint64_t total_bytes, Error **errp)
 {
+    if (ls->has_list) {
+        error_setg(errp, "block list: there was one before");
+        return false;
+    }
     while (total_bytes) {
         RAMLoadBlock *lb = get_block(ls, f, errp);
         uint64_t used_bytes;
@@ -364,6 +368,16 @@ static bool refuse(uint64_t word, Error **errp)
 #define SET_ALIKE "set migration property 'multifd-flush-after-each-section', " \
                   "or the machine type, alike on both sides"
 
+/* Behind the first, receivers load what refers to the block list. */
+static bool sync_channels(RAMLoadState *ls, Error **errp)
+{
+    if (!ls->has_list) {
+        error_setg(errp, "a sync point of multifd before the block list");
+        return false;
+    }
+    return multifd_recv_sync(ls->multifd, errp);
+}
+
 /* The sync point of a round. */
 static bool load_marker(RAMLoadState *ls, Error **errp)
 {
@@ -377,7 +391,7 @@ static bool load_marker(RAMLoadState *ls, Error **errp)
         return false;
     }
     ls->marked = true;
-    return multifd_recv_sync(ls->multifd, errp);
+    return sync_channels(ls, errp);
 }
 
 /* Of the mode per section, the sync point. */
@@ -389,8 +403,7 @@ static bool load_eos(RAMLoadState *ls, Error **errp)
                          SET_ALIKE);
         return false;
     }
-    return !ls->multifd || !sync_each_section(ls) ||
-           multifd_recv_sync(ls->multifd, errp);
+    return !ls->multifd || !sync_each_section(ls) || sync_channels(ls, errp);
 }
 
 /* One record of any kind; *@end: it was EOS. */

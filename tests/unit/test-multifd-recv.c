@@ -319,14 +319,79 @@ static void test_end(void)
 
 static void test_pages_behind(void)
 {
-    Target *target = target_new(2);
-    Error *err = NULL;
+    /* Whether the receiver has looked already, or has yet to. */
+    for (unsigned i = 0; i < 200; i++) {
+        Target *target = target_new(2);
+        Error *err = NULL;
 
+        sync_all(target);
+        put_page(target, 1, 1, 5);
+        if (i % 2) {
+            wait_packets(target, 1, 2);
+        }
+        g_assert_false(multifd_recv_finish(target->m, &err));
+        test_assert_error(err, "multifd channel 1: pages behind the last sync");
+        target_free(target);
+    }
+}
+
+/* What comes last is bad, and may be looked at when the end is. */
+static void test_bad_behind(void)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        Target *target = target_new(2);
+
+        sync_all(target);
+        put(target, 1, "bad", 3);
+        hang_up(target, 1);
+        g_assert_false(multifd_recv_finish(target->m, NULL));
+        check_failed(target, "multifd channel 1, packet 1: ");
+        target_free(target);
+    }
+}
+
+/* No page can be loaded that the block list has not told of. */
+static void test_before_list(void)
+{
+    static const char *const streams[] = {
+        "0000000000000200 0000000000010004 03 \"ram\" 0000000000010000"
+        "0000000000000010",
+        "0000000000000010",
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(streams); i++) {
+        Target *target = target_with(2, MULTI_FD_COMPRESSION_NONE, NULL);
+        GByteArray *octets = test_octets(streams[i]);
+        QEMUFile *f = test_input_new(octets->data, octets->len);
+        Error *err = NULL;
+
+        target->t->incoming.config.multifd_flush_after_each_section = i == 1;
+        g_assert_true(ram_load_setup(NULL, &target->t->vm, NULL));
+        put_sync(target, 0);
+        put_sync(target, 1);
+        g_assert_false(ram_load_state(f, &target->t->vm, RAM_SECTION_VERSION,
+                                      &err));
+        test_assert_error(err, i ? "block list" : "before the block list");
+        qemu_fclose(f, NULL);
+        g_byte_array_unref(octets);
+        target_free(target);
+    }
+}
+
+/* Of a packet without normal pages nothing more is read, whatever it says. */
+static void test_received_bytes(void)
+{
+    Target *target = target_new(1);
+    StreamMultiFDPacket packet = packet_of(0, 5, 0, 1);
+
+    packet.next_packet_size = GUINT32_TO_BE(1000000);
     sync_all(target);
-    put_page(target, 1, 1, 5);
-    wait_packets(target, 1, 2);
-    g_assert_false(multifd_recv_finish(target->m, &err));
-    test_assert_error(err, "multifd channel 1: pages behind the last sync");
+    put(target, 0, &packet, sizeof(packet));
+    sync_all(target);
+    g_assert_cmpuint(
+        qatomic_read(&multifd_recv_channel(target->m, 0)->received_bytes), ==,
+        sizeof(StreamMultiFDInit) + 3 * sizeof(packet));
+    g_assert_true(multifd_recv_finish(target->m, NULL));
     target_free(target);
 }
 
@@ -661,6 +726,9 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-recv/sync/unmatched", test_unmatched_sync);
     g_test_add_func("/multifd-recv/sync/end", test_end);
     g_test_add_func("/multifd-recv/sync/pages-behind", test_pages_behind);
+    g_test_add_func("/multifd-recv/sync/bad-behind", test_bad_behind);
+    g_test_add_func("/multifd-recv/sync/before-list", test_before_list);
+    g_test_add_func("/multifd-recv/received-bytes", test_received_bytes);
     g_test_add_func("/multifd-recv/old/with-pages", test_sync_with_pages);
     g_test_add_func("/multifd-recv/old/stale", test_stale_sync);
     g_test_add_func("/multifd-recv/zero-pages", test_zero_pages);

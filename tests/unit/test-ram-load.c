@@ -91,7 +91,7 @@ static const struct {
     { "0000000000000004 0000000000000010", "block 'a' is not in" },
     { "0000000000008004 01 \"a\" 0000000000004000 01 \"a\" 0000000000004000",
       "block list: block 'a' is in it twice" },
-    { LIST LIST, "block 'a' is in it twice" },
+    { LIST LIST, "block list: there was one before" },
     { "0000000000000010", "the block list is missing" },
     { "0000000000000002 01 \"a\" 00 0000000000000010", "list is missing" },
 };
