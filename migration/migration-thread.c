@@ -411,29 +411,53 @@ static bool phase_failed(MigrationState *s, Error *err)
     return false;
 }
 
+/*
+ * Under the BQL only as far as shows whether contents go, and until nobody can
+ * start the guest any more: the rest of a large block takes its time.
+ */
 static bool release_block(RAMBlock *block, void *opaque, Error **errp)
 {
+    MigrationState *s = opaque;
+    bool lost = false, ok = false;
     Error *err = NULL;
 
-    if (block->migratable && !ram_block_release(block, &err)) {
-        error_prepend(&err, "release-ram: block '%s' stays: ", block->id);
+    if (!block->migratable) {
+        return true;
+    }
+    bql_lock(s->vm);
+    if (runstate_is_running(s->vm)) {
+        error_setg(&err, "the guest was started here again");
+    } else {
+        ok = ram_block_release_first(block, &lost, &err);
+    }
+    if (lost) {
+        vm_bar_start(s->vm, "the guest has moved away and memory of it was "
+                            "given back to the host (release-ram): it cannot "
+                            "run here again; quit this emulator");
+    }
+    bql_unlock(s->vm);
+    if (!ok || !ram_block_release(block, &err)) {
+        error_prepend(&err, "release-ram: %s block '%s' stays: ",
+                      ok ? "some of" : "memory of", block->id);
         error_report_err(err);
     }
     return true;
 }
 
 /*
- * The guest is elsewhere, and stays stopped here. Before the status says
- * `completed`, so that whoever waits for that has the memory.
+ * The guest is elsewhere, and stays stopped here: only if the destination says
+ * so, else this may be all there is of it. Before the status says `completed`,
+ * so that whoever waits for that has the memory.
  */
 static void release_ram(MigrationState *s)
 {
-    bql_lock(s->vm);
-    vm_bar_start(s->vm, "the guest has moved away and its memory was given "
-                        "back to the host (release-ram): it cannot run here "
-                        "again; quit this emulator");
-    bql_unlock(s->vm);
-    ram_block_foreach(s->vm, release_block, NULL, NULL);
+    if (s->return_path && return_path_wait(s->return_path, 0, NULL)) {
+        ram_block_foreach(s->vm, release_block, s, NULL);
+    } else {
+        warn_report("release-ram: there is no return path on which the "
+                    "destination could say that it has taken the guest over: "
+                    "its memory stays");
+    }
 }
 
 void *migration_thread(void *opaque)

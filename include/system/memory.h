@@ -162,6 +162,13 @@ bool ram_block_dirty_clear(RAMBlock *block, uint64_t first_page,
  */
 bool ram_block_release(RAMBlock *block, Error **errp);
 
+/*
+ * The same with the first page alone: if that stays, so would the block. Sets
+ * *@lost if contents are gone, which also a failure may have done, and else
+ * leaves it.
+ */
+bool ram_block_release_first(RAMBlock *block, bool *lost, Error **errp);
+
 /* --- Which pages were ever populated ------------------------------------ */
 
 /*

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "io/channel-socket.h"
 #include "migration-pair.h"
@@ -185,6 +186,71 @@ static void test_cannot(void)
     close(fd);
 }
 
+/* Skips aloud where the limit forbids it. Sanitizers make mlock() a no-op. */
+static bool lock_memory(uint8_t *p, size_t bytes)
+{
+    if (syscall(SYS_mlock, p, bytes) < 0) {
+        g_test_skip("RLIMIT_MEMLOCK does not let memory be locked");
+        return false;
+    }
+    return true;
+}
+
+/* Each kind: what the first page says, and what is left of it. */
+static void test_first(void)
+{
+    for (int kind = 0; kind < 6; kind++) {
+        bool shared = kind & 1, file = kind >= 2, named = kind >= 4;
+        int fd = file ? memfd_create("m", MFD_CLOEXEC) : -1;
+        RAMBlock block = { .id = "m", .max_bytes = BLOCK_BYTES, .fd = -1,
+                           .shared = shared };
+        bool lost = false;
+        Error *err = NULL;
+
+        if (file) {
+            block = file_block(fd, shared, named);
+        } else {
+            block.host = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE,
+                              MAP_ANONYMOUS |
+                                  (shared ? MAP_SHARED : MAP_PRIVATE), -1, 0);
+            g_assert_true(block.host != MAP_FAILED);
+            memset(block.host, FILL, BLOCK_BYTES);
+        }
+        g_assert_true(ram_block_release_first(&block, &lost, &err));
+        g_assert_cmpint(lost, ==, !(shared && named));
+        g_assert_true(all_are(block.host, 4096, lost ? 0 : FILL));
+        g_assert_true(all_are(block.host + 4096, BLOCK_BYTES - 4096, FILL));
+        munmap(block.host, BLOCK_BYTES);
+        if (file) {
+            close(fd);
+        }
+    }
+}
+
+/* Locked memory: nothing of it goes, nor of the file that is under it. */
+static void test_first_locked(void)
+{
+    int fd = memfd_create("m", MFD_CLOEXEC);
+    RAMBlock block = file_block(fd, false, false);
+    bool lost = false;
+    Error *err = NULL;
+    char x = 0;
+
+    g_assert_cmpint(pwrite(fd, "x", 1, BLOCK_BYTES), ==, 1);
+    if (lock_memory(block.host, 4096)) {
+        g_assert_false(ram_block_release_first(&block, &lost, &err));
+        g_assert_nonnull(strstr(error_get_pretty(err), "does not take it"));
+        g_assert_nonnull(strstr(error_get_hint(err), "locked"));
+        error_free(err);
+        g_assert_false(lost);
+        g_assert_true(all_are(block.host, BLOCK_BYTES, FILL));
+        g_assert_cmpint(pread(fd, &x, 1, BLOCK_BYTES), ==, 1);
+        g_assert_cmpint(x, ==, 'x');
+    }
+    munmap(block.host, BLOCK_BYTES);
+    close(fd);
+}
+
 /* --- When ----------------------------------------------------------------- */
 
 static Pair *release_pair(void)
@@ -262,18 +328,85 @@ static void test_success(void)
     pair_free(p);
 }
 
-/* Nobody can answer. */
-static void test_no_return_path(void)
+/* All is there, and `cont` takes the guest back. */
+static void check_can_continue(Pair *p)
+{
+    Error *err = NULL;
+
+    side_check(&p->src, "completed", false, NULL);
+    check_kept(p);
+    bql_lock(p->src.vm);
+    g_assert_cmpint(runstate_get(p->src.vm), ==, RUN_STATE_POSTMIGRATE);
+    if (!vm_start(p->src.vm, &err)) {
+        g_error("%s", error_get_pretty(err));
+    }
+    g_assert_true(runstate_is_running(p->src.vm));
+    bql_unlock(p->src.vm);
+    check_kept(p);
+}
+
+static Pair *one_way_pair(void)
 {
     Pair *p = release_pair();
 
     bql_lock(p->src.vm);
     set_cap(&p->src, MIGRATION_CAPABILITY_RETURN_PATH, false);
     bql_unlock(p->src.vm);
+    return p;
+}
+
+/* Nobody can answer: all may be well, but the source cannot know. */
+static void test_no_return_path(void)
+{
+    Pair *p = one_way_pair();
+
     pair_start(p);
     side_wait(&p->src);
     side_wait(&p->dst);
-    check_gone(p);
+    side_check(&p->dst, "completed", true, NULL);
+    check_can_continue(p);
+    pair_free(p);
+}
+
+/* The destination fails when the source has long sent all. */
+static void test_no_return_path_failed(void)
+{
+    uint64_t all_bytes = stream_bytes();
+    Pair *p = one_way_pair();
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, all_bytes - 1000,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    side_wait(&p->src);
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_READ, all_bytes - 1000,
+                         CHANNEL_GATE_FAIL);
+    side_wait(&p->dst);
+    side_check(&p->dst, "failed", false, "");
+    check_can_continue(p);
+    pair_free(p);
+}
+
+/* Nobody is there yet. */
+static void test_file(void)
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("release-XXXXXX", &path, NULL);
+    Pair *p = release_pair();
+    MigrationAddress *addr;
+    g_autofree char *uri = g_strdup_printf("file:%s", path);
+    bool ok;
+
+    close(fd);
+    addr = migration_address_new(uri, NULL, true, NULL);
+    g_assert_nonnull(addr);
+    bql_lock(p->src.vm);
+    ok = migration_source_start(p->src.vm->migration, addr, NULL, NULL);
+    g_assert_true(ok);
+    bql_unlock(p->src.vm);
+    qapi_free_MigrationAddress(addr);
+    side_wait(&p->src);
+    check_can_continue(p);
+    g_unlink(path);
     pair_free(p);
 }
 
@@ -314,6 +447,125 @@ static void test_multifd(void)
     side_check(&p->dst, "completed", true, NULL);
     pair_free(p);
 }
+
+/* --- What the host does not take back -------------------------------------- */
+
+/*
+ * Once more in a process of its own, which must say @says on stderr. True:
+ * this is that process, else all is done.
+ */
+static bool here_says(const char *says)
+{
+    if (g_test_subprocess()) {
+        return true;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr(says);
+    return false;
+}
+
+static bool can_lock(void)
+{
+    uint8_t *p = mmap(NULL, PAIR_RAM_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+    bool can;
+
+    g_assert_true(p != MAP_FAILED);
+    can = lock_memory(p, PAIR_RAM_BYTES);
+    munmap(p, PAIR_RAM_BYTES);
+    return can;
+}
+
+/* With @lock_bytes of RAM from @at on locked, it goes to the end. */
+static Pair *run_locked(size_t at, size_t lock_bytes)
+{
+    Pair *p = release_pair();
+
+    g_assert_true(lock_memory(p->src.ram->host + at, lock_bytes));
+    pair_start(p);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    side_check(&p->dst, "completed", true, NULL);
+    return p;
+}
+
+/* Nothing is lost, and nothing says that it were. */
+static void test_locked(void)
+{
+    if (can_lock() && here_says("*memory of block 'ram' stays*locked*")) {
+        Pair *p = run_locked(0, PAIR_RAM_BYTES);
+
+        check_can_continue(p);
+        pair_free(p);
+    }
+}
+
+/* The host would take the end of it. */
+static void test_locked_start(void)
+{
+    if (can_lock() && here_says("*memory of block 'ram' stays*locked*")) {
+        Pair *p = run_locked(0, 4096);
+
+        check_can_continue(p);
+        pair_free(p);
+    }
+}
+
+/* What is before it has gone, and the guest with it. */
+static void test_locked_end(void)
+{
+    if (can_lock() && here_says("*some of block 'ram' stays*locked*")) {
+        Pair *p = run_locked(PAIR_RAM_BYTES / 2, PAIR_RAM_BYTES / 2);
+
+        side_check(&p->src, "completed", false, NULL);
+        g_assert_cmpuint(resident_bytes(p->src.ram), ==, PAIR_RAM_BYTES / 2);
+        check_start_fails(&p->src, "release-ram");
+        pair_free(p);
+    }
+}
+
+/* One block stays, another goes. */
+static void test_locked_block(void)
+{
+    if (can_lock() && here_says("*memory of block 'ram' stays*locked*")) {
+        Pair *p = release_pair();
+        RAMBlock *small;
+
+        small = ram_block_new_anon(p->src.vm, "small", 64 * KiB, NULL);
+        ram_block_new_anon(p->dst.vm, "small", 64 * KiB, NULL);
+        memset(small->host, FILL, 64 * KiB);
+        g_assert_true(lock_memory(p->src.ram->host, PAIR_RAM_BYTES));
+        pair_start(p);
+        side_wait(&p->src);
+        side_wait(&p->dst);
+        side_check(&p->src, "completed", false, NULL);
+        check_kept(p);
+        g_assert_cmpuint(resident_bytes(small), ==, 0);
+        check_start_fails(&p->src, "release-ram");
+        pair_free(p);
+    }
+}
+
+/* Memory is not taken away under a guest that someone started. */
+static void test_started_here(void)
+{
+    if (here_says("*block 'ram' stays: the guest was started here again*")) {
+        Pair *p = release_pair();
+
+        pair_start_to_answer(p);
+        bql_lock(p->src.vm);
+        g_assert_true(vm_start(p->src.vm, NULL));
+        bql_unlock(p->src.vm);
+        channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+        side_wait(&p->src);
+        side_wait(&p->dst);
+        check_kept(p);
+        pair_free(p);
+    }
+}
+
+/* --- At no other time ------------------------------------------------------ */
 
 /* As long as the destination has not said it, nothing goes. */
 static void test_not_before(void)
@@ -404,8 +656,19 @@ int main(int argc, char **argv)
     g_test_add_func("/release-ram/memory/memfd", test_memfd);
     g_test_add_func("/release-ram/memory/named", test_named);
     g_test_add_func("/release-ram/memory/cannot", test_cannot);
+    g_test_add_func("/release-ram/memory/first", test_first);
+    g_test_add_func("/release-ram/memory/first-locked", test_first_locked);
     g_test_add_func("/release-ram/success", test_success);
-    g_test_add_func("/release-ram/no-return-path", test_no_return_path);
+    g_test_add_func("/release-ram/no-return-path/completed",
+                    test_no_return_path);
+    g_test_add_func("/release-ram/no-return-path/failed",
+                    test_no_return_path_failed);
+    g_test_add_func("/release-ram/file", test_file);
+    g_test_add_func("/release-ram/locked/all", test_locked);
+    g_test_add_func("/release-ram/locked/start", test_locked_start);
+    g_test_add_func("/release-ram/locked/end", test_locked_end);
+    g_test_add_func("/release-ram/locked/block", test_locked_block);
+    g_test_add_func("/release-ram/started-here", test_started_here);
     g_test_add_func("/release-ram/multifd", test_multifd);
     g_test_add_func("/release-ram/not-before", test_not_before);
     g_test_add_func("/release-ram/failure", test_failure);

@@ -195,6 +195,18 @@ static void during_monitor(MigrateTest *t)
     }
 }
 
+/* The guest has a home, and none here any more. */
+static void end_released(MigrateTest *t)
+{
+    g_autofree char *error = NULL;
+
+    if (t->src_is_ours) {
+        error = qtest_qmp_error(t->src, "{'execute': 'cont'}");
+        g_assert_nonnull(strstr(error, "release-ram"));
+        g_assert_cmpuint(qtest_readl(t->src, t->guest->busy_at), ==, 0);
+    }
+}
+
 static char *missing_q35(const MigrateTest *t)
 {
     return t->guest == &guest_q35 ? NULL
@@ -235,7 +247,7 @@ static const MigrateCase cases[] = {
     { .name = "more/backend/memfd", .listen = "unix:@D/mig", MULTIFD,
       .backend = "memfd", .quick = true },
     { .name = "more/release-ram", .listen = "unix:@D/mig", MULTIFD,
-      .src_caps = "release-ram", .quick = true },
+      .src_caps = "release-ram", .quick = true, .end = end_released },
     { .name = "more/query", .listen = "unix:@D/mig", MULTIFD,
       .during = during_query, .quick = true },
     { .name = "more/monitor", .listen = "tcp:127.0.0.1:0", MULTIFD,
