@@ -148,6 +148,17 @@ static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
     return true;
 }
 
+/*
+ * The guest need not stop before. And a destination that fails before it has
+ * opened the return path cannot say so: it must not be taken for one that has
+ * the guest.
+ */
+static bool destination_reads(MigrationState *s)
+{
+    return !s->return_path ||
+           return_path_wait_pong(s->return_path, MIGRATION_SLICE_MS);
+}
+
 static bool phase_iterate(MigrationState *s, Error **errp)
 {
     const MigrationLiveParams *params = migration_options_live(s->options);
@@ -163,7 +174,7 @@ static bool phase_iterate(MigrationState *s, Error **errp)
         if (!decide(s, &decision, errp)) {
             return false;
         }
-        if (decision == MIGRATION_SWITCH_OVER) {
+        if (decision == MIGRATION_SWITCH_OVER && destination_reads(s)) {
             return true;
         }
         if (!savevm_iterate(s, s->to_dst, errp) ||
@@ -288,20 +299,6 @@ static bool phase_switchover(MigrationState *s, Error **errp)
     return ok;
 }
 
-/*
- * A destination that fails before it has opened the return path cannot say
- * so: hear from it before it might be taken for one that has the guest.
- */
-static bool wait_for_pong(MigrationState *s, Error **errp)
-{
-    bool ok;
-
-    bql_unlock(s->vm);
-    ok = return_path_wait_pong(s->return_path, errp);
-    bql_lock(s->vm);
-    return ok;
-}
-
 static bool phase_complete(MigrationState *s, Error **errp)
 {
     bool ok;
@@ -311,7 +308,6 @@ static bool phase_complete(MigrationState *s, Error **errp)
         savevm_send_switchover_start(s->to_dst);
     }
     qatomic_set(&s->completing, true);
-    s->before_commit = s->return_path ? wait_for_pong : NULL;
     ok = savevm_complete(s, s->to_dst, errp);
     update_bytes(s);
     bql_unlock(s->vm);

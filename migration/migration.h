@@ -104,8 +104,6 @@ struct MigrationState {
     /* [atomic] set with the BQL held: the end of the stream is being, or was,
      * sent, so that the destination may take the guest over */
     bool committed;
-    /* Waits until the far end can answer; NULL: it cannot. Lends the BQL. */
-    bool (*before_commit)(struct MigrationState *s, Error **errp);
     bool outcome_unknown; /* committed, and nobody said what became of it */
     const char *phase; /* [atomic] its name for errors; NULL before the first */
     bool succeeded; /* read by main after the join */

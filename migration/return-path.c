@@ -275,20 +275,16 @@ bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp)
     return ok;
 }
 
-bool return_path_wait_pong(ReturnPath *rp, Error **errp)
+bool return_path_wait_pong(ReturnPath *rp, int64_t timeout_ms)
 {
+    int64_t end_us = g_get_monotonic_time() + timeout_ms * 1000;
     bool ok;
 
     g_mutex_lock(&rp->lock);
-    while (!rp->ended && !rp->ponged) {
-        g_cond_wait(&rp->cond, &rp->lock);
+    while (!rp->ended && !rp->ponged &&
+           g_cond_wait_until(&rp->cond, &rp->lock, end_us)) {
     }
-    ok = !rp->ended;
-    if (!ok && rp->error) {
-        error_propagate(errp, error_copy(rp->error));
-    } else if (!ok) {
-        error_setg(errp, "return path: the answer came too early");
-    }
+    ok = rp->ponged && !rp->ended;
     g_mutex_unlock(&rp->lock);
     return ok;
 }

@@ -23,11 +23,11 @@ ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc);
 bool return_path_wait(ReturnPath *rp, int64_t timeout_ms, Error **errp);
 
 /*
- * Waits until the destination has answered a PING; from then on the stream
- * can be read there. False if the return path ended first. Migration thread,
- * no BQL.
+ * Waits until the destination has answered a PING: it reads the stream, and
+ * can say so if it fails. False if that took longer than @timeout_ms, or the
+ * return path has ended. Migration thread, no BQL.
  */
-bool return_path_wait_pong(ReturnPath *rp, Error **errp);
+bool return_path_wait_pong(ReturnPath *rp, int64_t timeout_ms);
 
 /* Whether success or a refusal came, and not just the end. Any thread. */
 bool return_path_has_verdict(ReturnPath *rp);

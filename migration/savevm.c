@@ -323,9 +323,6 @@ static bool send_rest(MigrationState *s, QEMUFile *f, const uint8_t *data,
     if (!qemu_fflush(f, errp)) {
         return false;
     }
-    if (s->before_commit && !s->before_commit(s, errp)) {
-        return false;
-    }
     /* The BQL makes this and a cancel follow one another. */
     if (migration_should_stop(s)) {
         error_setg(errp, "told to stop while sending devices");

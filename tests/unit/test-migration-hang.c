@@ -373,6 +373,42 @@ static void test_destination_quit_unread(void)
     }
 }
 
+static int64_t passes(Side *side)
+{
+    int64_t n;
+
+    bql_lock(side->vm);
+    n = (int64_t)qatomic_read(
+        &side->vm->migration->counters.dirty_sync_count);
+    bql_unlock(side->vm);
+    return n;
+}
+
+/* The guest does not stop for a destination that has not said a word. */
+static void test_destination_late(void)
+{
+    Pair *p = pair_new();
+    int64_t before;
+
+    channel_gate_stop_at(p->dst.gate, CHANNEL_GATE_WRITE, 0,
+                         CHANNEL_GATE_WAIT);
+    pair_start(p);
+    g_assert_true(channel_gate_wait_arrived(p->dst.gate, CHANNEL_GATE_WRITE,
+                                            PAIR_WAIT_MS));
+    /* All is sent, and it looks again what is dirty, more than once. */
+    before = passes(&p->src);
+    while (passes(&p->src) < before + 3) {
+        g_main_context_iteration(NULL, FALSE);
+        g_thread_yield();
+    }
+    side_check(&p->src, "active", true, NULL);
+    channel_gate_release(p->dst.gate, CHANNEL_GATE_WRITE);
+    side_wait(&p->src);
+    side_wait(&p->dst);
+    check_success(p);
+    pair_free(p);
+}
+
 /* What the guest does last, and what comes of it. */
 typedef struct LastRequest {
     Side *side;
@@ -532,6 +568,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hang/destination/quit", test_destination_quit);
     g_test_add_func("/hang/destination/quit-unread",
                     test_destination_quit_unread);
+    g_test_add_func("/hang/destination/late", test_destination_late);
     g_test_add_func("/hang/source/last-request", test_last_request);
     g_test_add_func("/hang/source/last-shutdown", test_last_shutdown);
     g_test_add_func("/hang/boundaries", test_boundaries);
