@@ -225,11 +225,28 @@ void side_wait(Side *side)
     g_source_remove(id);
 }
 
+/* A status is told before the guest goes on, which takes a moment. */
+static void wait_running(Side *side)
+{
+    gint64 end_us = g_get_monotonic_time() + PAIR_WAIT_MS * 1000LL;
+    bool running = false;
+
+    while (!running && g_get_monotonic_time() < end_us) {
+        bql_lock(side->vm);
+        running = runstate_is_running(side->vm);
+        bql_unlock(side->vm);
+        g_thread_yield();
+    }
+}
+
 void side_check(Side *side, const char *status, bool running,
-                       const char *error_part)
+                const char *error_part)
 {
     MigrationInfo *info;
 
+    if (running) {
+        wait_running(side);
+    }
     bql_lock(side->vm);
     info = migration_info_new(side->vm);
     if (info->error_desc) {

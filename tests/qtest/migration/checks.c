@@ -4,6 +4,7 @@
 #include "migration/framework.h"
 
 #define SECONDS(n) ((n) * G_TIME_SPAN_SECOND)
+#define EVENTS_WAIT_S 10
 
 /* --- Values ---------------------------------------------------------------- */
 
@@ -285,9 +286,9 @@ static void assert_nothing_left(MigrateTest *t)
 
 /* --- After a migration --------------------------------------------------------- */
 
-void migrate_assert_events(QTest *qts, const char *names)
+/* The first of @names that @history does not have behind those before it. */
+static char *missing_event(const char *history, const char *names)
 {
-    g_autofree char *history = qtest_event_history(qts);
     g_auto(GStrv) wanted = g_strsplit(names, " ", -1);
     g_auto(GStrv) events = g_strsplit(history, " ", -1);
     char **event = events;
@@ -297,10 +298,31 @@ void migrate_assert_events(QTest *qts, const char *names)
             event++;
         }
         if (!*event) {
-            g_error("events are '%s': '%s' is not there or out of order (%s)",
-                    history, *name, names);
+            return g_strdup(*name);
         }
         event++;
+    }
+    return NULL;
+}
+
+/* A status may be told before the event is, with stock QEMU. */
+void migrate_assert_events(QTest *qts, const char *names)
+{
+    gint64 deadline = g_get_monotonic_time() + SECONDS(EVENTS_WAIT_S);
+
+    for (;;) {
+        g_autofree char *history = qtest_event_history(qts);
+        g_autofree char *missing = missing_event(history, names);
+
+        if (!missing) {
+            return;
+        }
+        if (g_get_monotonic_time() > deadline) {
+            g_error("events are '%s': '%s' is not there or out of order (%s)",
+                    history, missing, names);
+        }
+        g_usleep(1000);
+        g_free(migrate_status(qts)); /* reads what has come */
     }
 }
 
