@@ -248,7 +248,7 @@ void hmp_migrate_set_capability(HmpCall *call)
     hmp_qmp(call, "migrate-set-capabilities", args, NULL);
 }
 
-static const QapiMember *find_parameter(const char *name)
+const QapiMember *hmp_find_parameter(const char *name)
 {
     const QapiType *type = &qapi_type_MigrationParameters;
 
@@ -258,6 +258,23 @@ static const QapiMember *find_parameter(const char *name)
         }
     }
     return NULL;
+}
+
+/* As QEMU: bandwidths without a suffix count MiB. */
+static bool counts_mib(const QapiMember *member)
+{
+    return strstr(member->name, "bandwidth") != NULL;
+}
+
+const char *hmp_parameter_kind(const char *name)
+{
+    const QapiMember *member = hmp_find_parameter(name);
+
+    if (member->type->kind != QAPI_KIND_SIZE) {
+        return member->type->name;
+    }
+    return counts_mib(member) ? "size, in MiB or with a suffix (b, k, M, G)"
+                              : "size, a suffix (k, M, G) is understood";
 }
 
 /* NULL and an error if @text is no value for @member. */
@@ -272,8 +289,7 @@ static struct json_object *parameter_value(const QapiMember *member,
         return qemu_parse_bool(member->name, text, &on, errp)
                    ? json_object_new_boolean(on) : NULL;
     case QAPI_KIND_SIZE:
-        /* As QEMU: bandwidths without a suffix count MiB. */
-        if (!(strstr(member->name, "bandwidth")
+        if (!(counts_mib(member)
                   ? qemu_strtosz_MiB(text, &number, errp)
                   : qemu_strtosz(text, &number, errp))) {
             return NULL;
@@ -291,7 +307,7 @@ static struct json_object *parameter_value(const QapiMember *member,
 void hmp_migrate_set_parameter(HmpCall *call)
 {
     const char *name = hmp_str(call, "parameter");
-    const QapiMember *member = find_parameter(name);
+    const QapiMember *member = hmp_find_parameter(name);
     struct json_object *value;
     struct json_object *args;
     Error *err = NULL;

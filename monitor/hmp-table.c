@@ -11,23 +11,37 @@ static void hmp_help(HmpCall *call);
 
 /* --- Words for completion ----------------------------------------------- */
 
-static void capability_words(unsigned index, GPtrArray *words)
+static void enum_words(const QapiType *type, GPtrArray *words)
 {
-    if (index == 0) {
-        for (int i = 0; i < MIGRATION_CAPABILITY__MAX; i++) {
-            g_ptr_array_add(words, (char *)MigrationCapability_str(i));
-        }
-    } else if (index == 1) {
+    for (unsigned i = 0; i < type->n_values; i++) {
+        g_ptr_array_add(words, (char *)type->values[i]);
+    }
+}
+
+static void capability_words(const char *const *given, unsigned count,
+                             GPtrArray *words)
+{
+    if (count == 0) {
+        enum_words(&qapi_type_MigrationCapability, words);
+    } else if (count == 1) {
         g_ptr_array_add(words, (char *)"off");
         g_ptr_array_add(words, (char *)"on");
     }
 }
 
-static void parameter_words(unsigned index, GPtrArray *words)
+static void parameter_words(const char *const *given, unsigned count,
+                            GPtrArray *words)
 {
     const QapiType *type = &qapi_type_MigrationParameters;
+    const QapiMember *member;
 
-    for (unsigned i = 0; index == 0 && i < type->n_members; i++) {
+    if (count == 1) {
+        member = hmp_find_parameter(given[0]);
+        if (member && member->type->kind == QAPI_KIND_ENUM) {
+            enum_words(member->type, words);
+        }
+    }
+    for (unsigned i = 0; count == 0 && i < type->n_members; i++) {
         g_ptr_array_add(words, (char *)type->members[i].name);
     }
 }
@@ -85,7 +99,7 @@ const HmpCommand hmp_command_table[] = {
       capability_words },
     { "migrate_set_parameter", "parameter:s,value:s", "parameter value",
       "set a migration parameter", hmp_migrate_set_parameter,
-      parameter_words },
+      parameter_words, hmp_parameter_kind },
     { "o", "fmt:/b,addr:i,val:i", "/fmt addr value",
       "write an I/O port, of size b, h or w", hmp_ioport_write },
     { "object_add", "object:S", "[qom-type=]type,id=str[,prop=value][,...]",
@@ -130,6 +144,31 @@ static void print_help(GString *out, const char *prefix,
                            command->params, command->help);
 }
 
+/* For one command alone: what its first arguments are, with their values. */
+static void print_words(GString *out, const HmpCommand *command)
+{
+    g_autoptr(GPtrArray) firsts = g_ptr_array_new();
+
+    if (command->words) {
+        command->words(NULL, 0, firsts);
+    }
+    for (size_t i = 0; i < firsts->len; i++) {
+        const char *first = g_ptr_array_index(firsts, i);
+        g_autoptr(GPtrArray) values = g_ptr_array_new();
+
+        command->words(&first, 1, values);
+        g_string_append_printf(out, "  %s ", first);
+        for (size_t j = 0; j < values->len; j++) {
+            g_string_append_printf(out, "%s%s", j ? "|" : "",
+                                   (char *)g_ptr_array_index(values, j));
+        }
+        if (!values->len && command->kind) {
+            g_string_append_printf(out, "(%s)", command->kind(first));
+        }
+        g_string_append_c(out, '\n');
+    }
+}
+
 static void print_table(GString *out, const char *prefix,
                         const HmpCommand *table)
 {
@@ -163,6 +202,7 @@ static void hmp_help(HmpCall *call)
     }
     if (command) {
         print_help(call->out, prefix, command);
+        print_words(call->out, command);
     } else {
         g_string_append_printf(call->out, "unknown command: '%.64s'\n", name);
     }

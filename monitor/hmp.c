@@ -142,11 +142,13 @@ static void add_names(GPtrArray *words, const HmpCommand *table,
 }
 
 static void add_words(GPtrArray *words, const HmpCommand *command,
-                      unsigned index, const char *prefix)
+                      char *const *given, unsigned count)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new();
 
-    command->words(index, all);
+    const char *prefix = given[count];
+
+    command->words((const char *const *)given, count, all);
     for (size_t i = 0; i < all->len; i++) {
         const char *word = g_ptr_array_index(all, i);
 
@@ -174,7 +176,7 @@ char **hmp_complete(const char *line)
             add_names(words, count == 2 ? hmp_command_table : hmp_info_table,
                       parts[count - 1]);
         } else if (command && command->words) {
-            add_words(words, command, count - 2, parts[count - 1]);
+            add_words(words, command, parts + 1, count - 2);
         }
     }
     g_ptr_array_add(words, NULL);

@@ -20,8 +20,14 @@ typedef struct HmpCommand {
     const char *help;
     /* Main thread, BQL. Prints to call->out; errors too. */
     void (*fn)(HmpCall *call);
-    /* Adds static words that fit argument number @index. May be NULL. */
-    void (*words)(unsigned index, GPtrArray *words);
+    /*
+     * Adds static words that fit behind the @count arguments @given. May be
+     * NULL. `help` shows them, too.
+     */
+    void (*words)(const char *const *given, unsigned count,
+                  GPtrArray *words);
+    /* What values there are behind @word, if not words. May be NULL. */
+    const char *(*kind)(const char *word);
 } HmpCommand;
 
 /* Ended by a NULL name. A NULL fn stands for the table below `info`. */
@@ -75,6 +81,10 @@ char **hmp_complete(const char *line);
  */
 bool hmp_qmp(HmpCall *call, const char *command, struct json_object *args,
              struct json_object **ret);
+/* The migration parameter @name; NULL if there is none. */
+const QapiMember *hmp_find_parameter(const char *name);
+/* How the values of @name, which there is, are written. Static. */
+const char *hmp_parameter_kind(const char *name);
 /* Prints @err with its hint and frees it. */
 void hmp_error(HmpCall *call, Error *err);
 /* NULL if the argument was left out. */

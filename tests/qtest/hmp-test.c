@@ -78,6 +78,23 @@ static void test_settings(void)
     Run run = run_start("-machine none");
     g_autofree char *text = NULL;
 
+    expect(run.qts, "help migrate_set_capability",
+           "capability on|off -- turn");
+    expect(run.qts, "help migrate_set_capability",
+           "\r\n  multifd off|on\r\n");
+    expect(run.qts, "help migrate_set_capability",
+           "\r\n  zero-copy-send off|on\r\n");
+    expect(run.qts, "help migrate_set_parameter",
+           "\r\n  multifd-compression none|zlib|zstd\r\n");
+    expect(run.qts, "help migrate_set_parameter",
+           "\r\n  zero-page-detection none|legacy|multifd\r\n");
+    expect(run.qts, "help migrate_set_parameter",
+           "\r\n  multifd-channels (uint8)\r\n");
+    expect(run.qts, "help migrate_set_parameter",
+           "\r\n  max-bandwidth (size, in MiB or");
+    text = qtest_hmp(run.qts, "help");
+    g_assert_null(strstr(text, "zero-copy-send"));
+    g_free(text);
     text = qtest_hmp(run.qts, "migrate_set_parameter downtime-limit 77");
     g_assert_cmpstr(text, ==, "");
     expect(run.qts, "info migrate_parameters", "downtime-limit: 77");

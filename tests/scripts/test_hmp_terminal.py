@@ -56,6 +56,12 @@ class TerminalTest(unittest.TestCase):
         self.type(b'\r')
         self.expect(b'VM status: running')
         self.expect(b'(qemu) ')
+        self.type(b'migrate_set_parameter multifd-compression zs\t')
+        self.expect(b'multifd-compression zstd ')
+        self.type(b'\r')
+        self.expect(b'(qemu) ')
+        self.type(b'info migrate_parameters\r')
+        self.expect(b'multifd-compression: zstd')
         self.type(b'quit\r')
 
 

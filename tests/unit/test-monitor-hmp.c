@@ -22,11 +22,15 @@ static void suspend(HmpCall *call)
     hmp_suspend(call->mon);
 }
 
-static void number_words(unsigned index, GPtrArray *words)
+static void number_words(const char *const *given, unsigned count,
+                         GPtrArray *words)
 {
-    if (index == 0) {
+    if (count == 0) {
         g_ptr_array_add(words, (char *)"one");
         g_ptr_array_add(words, (char *)"other");
+    } else if (count == 1 && !strcmp(given[0], "other")) {
+        g_ptr_array_add(words, (char *)"of");
+        g_ptr_array_add(words, (char *)"two");
     }
 }
 
@@ -167,6 +171,9 @@ static void test_completion(void)
     check_words("help info st", "status");
     check_words("migrate o", "one other");
     check_words("migrate one o", "");
+    check_words("migrate other ", "of two");
+    check_words("migrate other o", "of");
+    check_words("migrate other of t", "");
     check_words("nothing x", "");
 }
 
