@@ -12,7 +12,7 @@
 #include "io/channel-socket.h"
 
 #define LISTENER_MAX_SOCKETS 8
-/* How long accepting rests when descriptors or memory ran out. */
+/* How long accepting rests after it failed. */
 #define LISTENER_REST_MS 100
 
 struct QIONetListener {
@@ -28,7 +28,9 @@ struct QIONetListener {
     GMutex lock; /* for the rest */
     GSource *sources[LISTENER_MAX_SOCKETS];
     GSource *rest; /* timer, while accepting rests */
+    bool failed;   /* since a client came last */
     QIONetListenerFn fn;
+    QIONetListenerErrorFn error_fn;
     void *opaque;
     GMainContext *context; /* NULL: default */
 };
@@ -331,21 +333,58 @@ const SocketAddress *qio_net_listener_address(const QIONetListener *l,
     return index < l->count ? l->addrs[index] : NULL;
 }
 
-/* An error where the client is gone again, or resources ran out. */
+/*
+ * accept() passes on what befell the one connection: it is out of the queue,
+ * and the next may be taken. Anything else happens again at once.
+ */
+static bool errno_is_of_client(int os_errno)
+{
+    switch (os_errno) {
+    case EAGAIN:
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPERM: /* a firewall's */
+    case EPROTO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void accept_error(int os_errno, Error **errp)
+{
+    const char *advice = "";
+
+    if (os_errno == EMFILE) {
+        advice = "; raise the limit of open files (ulimit -Hn)";
+    } else if (os_errno == ENFILE) {
+        advice = "; raise the host's fs.file-max";
+    }
+    error_setg_errno(errp, os_errno, "cannot accept a connection%s", advice);
+}
+
+/* NULL without an error: the client is gone again. */
 static QIOChannel *listener_accept(QIONetListener *l, int fd, Error **errp)
 {
     int client = RETRY_ON_EINTR(accept4(fd, NULL, NULL, SOCK_CLOEXEC));
     int on = 1;
 
     if (client < 0) {
-        error_setg_errno(errp, errno, "cannot accept a connection");
+        if (!errno_is_of_client(errno)) {
+            accept_error(errno, errp);
+        }
         return NULL;
     }
     if (l->keep_alive) {
         setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     }
-    /* The peer may be gone already: then this fails. */
-    return qio_channel_socket_new_fd(client, errp);
+    return qio_channel_socket_new_fd(client, NULL);
 }
 
 static void listener_attach(QIONetListener *l, GSource *source, GSourceFunc fn)
@@ -378,32 +417,38 @@ static void listener_rest(QIONetListener *l)
     listener_attach(l, l->rest, listener_rest_over);
 }
 
-static bool errno_is_shortage(int os_errno)
-{
-    return os_errno == EMFILE || os_errno == ENFILE || os_errno == ENOMEM ||
-           os_errno == ENOBUFS;
-}
-
 static gboolean listener_ready(int fd, GIOCondition condition, void *opaque)
 {
     QIONetListener *l = opaque;
-    g_autoptr(Error) err = NULL;
+    QIONetListenerErrorFn error_fn;
     QIOChannel *ioc = NULL;
     QIONetListenerFn fn;
+    Error *err = NULL;
+    bool again;
     void *fn_opaque;
 
     g_mutex_lock(&l->lock);
     if (!g_source_is_destroyed(g_main_current_source())) {
         ioc = listener_accept(l, fd, &err);
-        if (err && errno_is_shortage(error_get_errno(err))) {
+        if (err) {
+            /* The socket stays ready: polling it would spin. */
             listener_rest(l);
         }
     }
+    again = l->failed;
+    if (ioc || err) {
+        l->failed = err != NULL;
+    }
     fn = l->fn;
+    error_fn = l->error_fn;
     fn_opaque = l->opaque;
     g_mutex_unlock(&l->lock);
     if (ioc) {
         fn(l, ioc, fn_opaque);
+    } else if (err && error_fn) {
+        error_fn(l, err, again, fn_opaque);
+    } else {
+        error_free(err);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -431,6 +476,13 @@ void qio_net_listener_set_client_fn(QIONetListener *l, QIONetListenerFn fn,
     g_mutex_unlock(&l->lock);
 }
 
+void qio_net_listener_set_error_fn(QIONetListener *l, QIONetListenerErrorFn fn)
+{
+    g_mutex_lock(&l->lock);
+    l->error_fn = fn;
+    g_mutex_unlock(&l->lock);
+}
+
 QIOChannel *qio_net_listener_wait_client(QIONetListener *l, Error **errp)
 {
     struct pollfd fds[LISTENER_MAX_SOCKETS];
@@ -454,11 +506,10 @@ QIOChannel *qio_net_listener_wait_client(QIONetListener *l, Error **errp)
             if (ioc) {
                 return ioc;
             }
-            if (errno_is_shortage(error_get_errno(err))) {
+            if (err) {
                 error_propagate(errp, err);
                 return NULL;
             }
-            error_free(err);
         }
     }
 }

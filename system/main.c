@@ -7,6 +7,7 @@
 #include <glib-unix.h>
 #include <json-c/json.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include "chardev/char.h"
 #include "hw/block/drive.h"
 #include "hw/core/boards.h"
@@ -77,6 +78,26 @@ static bool emulator_setup_log(CmdLine *cmd, bool *help, Error **errp)
     return true;
 }
 
+/*
+ * As QEMU: a connection, a file or a channel of multifd wants a descriptor
+ * each, and the usual soft limit is for programs that use select().
+ */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        rlim_t soft = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+            warn_report("the limit of open files stays at %ju: %s",
+                        (uintmax_t)soft, g_strerror(errno));
+        }
+    }
+}
+
 static bool emulator_tie_to_parent(const Emulator *emu, Error **errp)
 {
     if (emu->cmd.exit_with_parent &&
@@ -96,6 +117,7 @@ static bool emulator_setup_process(Emulator *emu, Error **errp)
                    "exclude each other: a daemon's parent ends at once");
         return false;
     }
+    raise_descriptor_limit();
     if (!emulator_tie_to_parent(emu, errp)) {
         return false;
     }

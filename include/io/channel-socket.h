@@ -85,7 +85,27 @@ void qio_net_listener_set_client_fn(QIONetListener *listener,
                                     QIONetListenerFn fn, void *opaque,
                                     GMainContext *context);
 
-/* Blocks until there is a client. Not while a function is set. */
+/*
+ * A client waits and cannot be accepted: descriptors or memory ran out, or
+ * the socket broke. @again: this was told before, and no client came since.
+ * @err is the callee's, which may free the listener.
+ */
+typedef void (*QIONetListenerErrorFn)(QIONetListener *listener, Error *err,
+                                      bool again, void *opaque);
+
+/*
+ * Who is told so, with the opaque and in the context of the client function;
+ * NULL: nobody. Accepting goes on by itself: it is tried ten times a second,
+ * and @fn is called each time that it fails. A client that went away before
+ * it was accepted is no failure.
+ */
+void qio_net_listener_set_error_fn(QIONetListener *listener,
+                                   QIONetListenerErrorFn fn);
+
+/*
+ * Blocks until there is a client; an error where none can be accepted. Not
+ * while a function is set.
+ */
 QIOChannel *qio_net_listener_wait_client(QIONetListener *listener,
                                          Error **errp);
 

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include "migration/guests.h"
 #include "qtest-run.h"
@@ -627,6 +628,36 @@ static void test_exit_with_parent(const void *data)
     qtest_folder_free(g_steal_pointer(&dir));
 }
 
+/* The soft limit of open files is raised to the hard one. */
+static void test_descriptor_limit(void)
+{
+    g_autofree char *limits = NULL;
+    g_autofree char *path = NULL;
+    struct rlimit old, low;
+    unsigned long soft = 0;
+    const char *line;
+    Run run;
+
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &old), ==, 0);
+    low = old;
+    low.rlim_cur = 200;
+    if (old.rlim_max <= low.rlim_cur || old.rlim_max == RLIM_INFINITY) {
+        g_test_skip("the hard limit of open files is too low, or there is "
+                    "none");
+        return;
+    }
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
+    run = run_start("-machine none");
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
+    path = g_strdup_printf("/proc/%d/limits", qtest_pid(run.qts));
+    g_assert_true(g_file_get_contents(path, &limits, NULL, NULL));
+    line = strstr(limits, "\nMax open files");
+    g_assert_nonnull(line);
+    g_assert_cmpint(sscanf(line, " Max open files %lu", &soft), ==, 1);
+    g_assert_cmpuint(soft, ==, old.rlim_max);
+    run_end(&run);
+}
+
 /* A pid file that cannot be removed does not stay silently. */
 static void test_pidfile_stays(void)
 {
@@ -712,6 +743,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/daemonize-stdio", test_daemonize_stdio);
     g_test_add_func("/cmdline/run-with", test_run_with);
     g_test_add_func("/cmdline/run-with-name", test_run_with_name);
+    g_test_add_func("/cmdline/descriptor-limit", test_descriptor_limit);
     g_test_add_data_func("/cmdline/exit-with-parent/alone", "",
                          test_exit_with_parent);
     g_test_add_data_func("/cmdline/exit-with-parent/user",

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "io/channel-file.h"
 #include "io/channel-socket.h"
@@ -357,6 +358,161 @@ static void test_async(void)
     qio_channel_unref(s.server);
 }
 
+typedef struct Refused {
+    GMainContext *context;
+    QIOChannel *server;
+    Error *err;      /* the last one */
+    unsigned errors; /* told for the first time */
+    unsigned again;
+} Refused;
+
+static void refused_accepted(QIONetListener *listener, QIOChannel *ioc,
+                             void *opaque)
+{
+    Refused *r = opaque;
+
+    qio_channel_unref(r->server);
+    r->server = ioc;
+}
+
+static void refused_told(QIONetListener *listener, Error *err, bool again,
+                         void *opaque)
+{
+    Refused *r = opaque;
+
+    error_free(r->err);
+    r->err = err;
+    *(again ? &r->again : &r->errors) += 1;
+}
+
+static void refused_and_free(QIONetListener *listener, Error *err, bool again,
+                             void *opaque)
+{
+    refused_told(listener, err, again, opaque);
+    qio_net_listener_free(listener);
+}
+
+static gboolean set_true(void *opaque)
+{
+    *(bool *)opaque = true;
+    return G_SOURCE_REMOVE;
+}
+
+/* Several tries of a listener that cannot accept: it must rest in between. */
+static void refused_run(Refused *r)
+{
+    GSource *source = g_timeout_source_new(350);
+    unsigned rounds = 0;
+    bool over = false;
+
+    g_source_set_callback(source, set_true, &over, NULL);
+    g_source_attach(source, r->context);
+    g_source_unref(source);
+    while (!over) {
+        g_main_context_iteration(r->context, TRUE);
+        rounds++;
+    }
+    /* Each try is two: the rest is over, the socket is ready. */
+    g_assert_cmpuint(rounds, <, 20);
+}
+
+/* No descriptor is left from now on; what the limit was before. */
+static struct rlimit use_up_descriptors(void)
+{
+    struct rlimit old, limit;
+    int next = dup(STDERR_FILENO);
+
+    close(next);
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &old), ==, 0);
+    limit = old;
+    limit.rlim_cur = (rlim_t)next;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    return old;
+}
+
+/*
+ * Without descriptors: told, tried again at rest, and all are accepted when
+ * there are some again.
+ */
+static void test_no_descriptors(void)
+{
+    g_autoptr(SocketAddress) addr = unix_address("none-left");
+    g_autoptr(QIONetListener) listener = qio_net_listener_new(addr, 4, NULL);
+    Refused r = { .context = g_main_context_new() };
+
+    qio_net_listener_set_error_fn(listener, refused_told);
+    qio_net_listener_set_client_fn(listener, refused_accepted, &r, r.context);
+    for (unsigned round = 1; round <= 2; round++) {
+        g_autoptr(QIOChannel) client =
+            qio_channel_socket_connect_sync(addr, NULL);
+        struct rlimit old = use_up_descriptors();
+
+        g_assert_nonnull(client);
+        refused_run(&r);
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
+        g_assert_cmpuint(r.errors, ==, round);
+        g_assert_cmpuint(r.again, >=, round);
+        g_assert_cmpint(error_get_errno(r.err), ==, EMFILE);
+        check_error(g_steal_pointer(&r.err), "ulimit -Hn");
+        g_assert_null(r.server);
+        while (!r.server) {
+            g_main_context_iteration(r.context, TRUE);
+        }
+        check_talk(client, r.server);
+        g_clear_pointer(&r.server, qio_channel_unref);
+    }
+    g_assert_cmpuint(r.errors, ==, 2);
+
+    /* One that waits has nothing else to do: it fails. */
+    qio_net_listener_set_client_fn(listener, NULL, NULL, NULL);
+    {
+        g_autoptr(QIOChannel) client =
+            qio_channel_socket_connect_sync(addr, NULL);
+        struct rlimit old = use_up_descriptors();
+        Error *err = NULL;
+
+        g_assert_nonnull(client);
+        g_assert_null(qio_net_listener_wait_client(listener, &err));
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
+        check_error(err, "cannot accept a connection");
+    }
+    g_main_context_unref(r.context);
+}
+
+/* A socket that listens no more, which poll() takes for ready. */
+static void test_listener_broke(void)
+{
+    Refused r = { .context = g_main_context_new() };
+
+    for (int free_it = 0; free_it < 2; free_it++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        g_autofree char *str = g_strdup_printf("fd:%d", fd);
+        g_autoptr(SocketAddress) addr = parse(str);
+        QIONetListener *listener;
+        Error *err = NULL;
+
+        g_assert_cmpint(listen(fd, 1), ==, 0);
+        listener = qio_net_listener_new(addr, 1, NULL);
+        g_assert_nonnull(listener);
+        g_assert_cmpint(shutdown(fd, SHUT_RDWR), ==, 0);
+        if (!free_it) {
+            g_assert_null(qio_net_listener_wait_client(listener, &err));
+            check_error(err, "Invalid argument");
+        }
+        qio_net_listener_set_error_fn(listener, free_it ? refused_and_free
+                                                        : refused_told);
+        qio_net_listener_set_client_fn(listener, refused_accepted, &r,
+                                       r.context);
+        refused_run(&r);
+        g_assert_cmpuint(r.errors, ==, 1 + free_it);
+        if (!free_it) {
+            qio_net_listener_free(listener);
+        }
+    }
+    check_error(r.err, "Invalid argument");
+    g_main_context_unref(r.context);
+}
+
 static void *flood_thread(void *opaque)
 {
     g_autofree char *block = g_malloc0(1 << 20);
@@ -399,6 +555,8 @@ int main(int argc, char **argv)
     g_test_add_func("/io/socket/fd-address", test_fd_address);
     g_test_add_func("/io/socket/fd-pass", test_fd_pass);
     g_test_add_func("/io/socket/async", test_async);
+    g_test_add_func("/io/socket/no-descriptors", test_no_descriptors);
+    g_test_add_func("/io/socket/listener-broke", test_listener_broke);
     g_test_add_func("/io/socket/shutdown", test_shutdown);
     return test_run_in_folder("test-io-socket");
 }
