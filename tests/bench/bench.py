@@ -31,12 +31,44 @@ STOCK_PLACES = ('/usr/bin/qemu-system-x86_64',
 GROWTH_TOUCHED_MIB = 256
 
 
-def words(value):
-    return value.split(',') if value else []
+TRANSPORTS = ('tcp', 'unix')
+COMPRESSIONS = ('none', 'zlib', 'zstd')
+PACKED_CONTENTS = ('text', 'random')
+PACKED_WANT = (f'zlib and zstd want --contents {" or ".join(PACKED_CONTENTS)} '
+               'and --channels of 1 or more; else --compressions none')
+MAX_CHANNELS = 255
+MAX_GIB = 1 << 20
 
 
-def numbers(value):
-    return [int(word) for word in words(value)]
+def words_of(*known):
+    """A type of argument: words of @known, with commas between."""
+    def parse(value):
+        words = value.split(',') if value else []
+        for word in words:
+            if word not in known:
+                raise argparse.ArgumentTypeError(
+                    f'{word!r} is none of {", ".join(known)}')
+        return list(dict.fromkeys(words))
+    return parse
+
+
+def number(low, high):
+    """A type of argument."""
+    def parse(value):
+        if not value.isascii() or not value.isdigit() or \
+                not low <= int(value) <= high:
+            raise argparse.ArgumentTypeError(
+                f'{value!r} is no number from {low} to {high}')
+        return int(value)
+    return parse
+
+
+def numbers(low, high):
+    """A type of argument: numbers with commas between."""
+    def parse(value):
+        words = value.split(',') if value else []
+        return list(dict.fromkeys(number(low, high)(word) for word in words))
+    return parse
 
 
 def parse_args():
@@ -45,20 +77,30 @@ def parse_args():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build-dir', default=os.path.join(ROOT, 'build'))
     parser.add_argument('--stock', help='stock binary [where it is found]')
-    parser.add_argument('--ram-mib', type=int, default=2048)
-    parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--contents', type=words, default=list(CONTENTS),
-                        help='of guest RAM, separated by commas')
-    parser.add_argument('--transports', type=words, default=['tcp', 'unix'])
-    parser.add_argument('--channels', type=numbers, default=[0, 1, 2, 4],
-                        help='multifd channels, 0: none [0,1,2,4]')
-    parser.add_argument('--compressions', type=words,
-                        default=['none', 'zlib', 'zstd'],
-                        help='of multifd [none,zlib,zstd]; packed rows have '
-                             'text and random contents only')
-    parser.add_argument('--large-gib', type=int, default=64,
-                        help='size of the large untouched guest; 0: skip')
-    parser.add_argument('--growth-gib', type=numbers, default=[],
+    parser.add_argument('--ram-mib', type=number(1, MAX_GIB << 10),
+                        default=2048, help='of the guests [2048]')
+    parser.add_argument('--runs', type=number(1, 1000), default=5,
+                        help='of which to show the median [5]')
+    parser.add_argument('--contents', type=words_of(*CONTENTS),
+                        default=list(CONTENTS),
+                        help=f'of guest RAM [{",".join(CONTENTS)}]; empty: '
+                             'skip')
+    parser.add_argument('--transports', type=words_of(*TRANSPORTS),
+                        default=list(TRANSPORTS),
+                        help=f'[{",".join(TRANSPORTS)}]')
+    parser.add_argument('--channels', type=numbers(0, MAX_CHANNELS),
+                        default=[0, 1, 2, 4],
+                        help=f'of multifd, up to {MAX_CHANNELS}; 0: without '
+                             'multifd [0,1,2,4]')
+    parser.add_argument('--compressions', type=words_of(*COMPRESSIONS),
+                        default=list(COMPRESSIONS),
+                        help=f'of multifd [{",".join(COMPRESSIONS)}]; packed '
+                             f'rows have {" and ".join(PACKED_CONTENTS)} '
+                             'contents only')
+    parser.add_argument('--large-gib', type=number(0, MAX_GIB), default=64,
+                        help='size of the large untouched guest, without '
+                             'multifd and with 2 channels; 0: skip [64]')
+    parser.add_argument('--growth-gib', type=numbers(1, MAX_GIB), default=[],
                         help='sizes of a guest of which 256 MiB were touched')
     parser.add_argument('--growth-svg', metavar='FILE',
                         help='draw these; implies 1,4,16,256')
@@ -66,11 +108,23 @@ def parse_args():
     opts = parser.parse_args()
     if opts.growth_svg and not opts.growth_gib:
         opts.growth_gib = [1, 4, 16, 256]
-    for content in opts.contents:
-        if content not in CONTENTS:
-            parser.error(f'no contents {content!r}; there are '
-                         f'{", ".join(CONTENTS)}')
+    check_measures(parser, opts)
     return opts
+
+
+def check_measures(parser, opts):
+    """Ends the program if nothing of what is asked for can be done."""
+    for name in ('transports', 'channels', 'compressions'):
+        if not getattr(opts, name):
+            parser.error(f'--{name} is empty: nothing would be measured')
+    if opts.contents and not any(has_ways(opts, content)
+                                 for content in opts.contents):
+        parser.error(f'nothing would be measured: {PACKED_WANT}')
+    if not opts.contents and not opts.growth_gib and \
+            not (opts.large_gib and large_ways(opts)):
+        parser.error('nothing would be measured: give --contents, '
+                     '--growth-gib, or --large-gib with 0 or 2 among '
+                     '--channels')
 
 
 def find_emulators(opts):
@@ -118,8 +172,12 @@ def ways_for(opts, content):
         for channels in opts.channels:
             for compression in opts.compressions:
                 if compression == 'none' or \
-                        (channels and content in ('text', 'random')):
+                        (channels and content in PACKED_CONTENTS):
                     yield Way(transport, channels, compression)
+
+
+def has_ways(opts, content):
+    return any(True for _ in ways_for(opts, content))
 
 
 def label_of(content, way):
@@ -152,9 +210,15 @@ def bench_content(opts, emulators, content, ram_mib, ways):
                 source.stop()
 
 
-def bench_large(opts, emulators):
-    ways = [Way(opts.transports[0], channels, 'none')
+def large_ways(opts):
+    return [Way(opts.transports[0], channels, 'none')
             for channels in opts.channels if channels in (0, 2)]
+
+
+def bench_large(opts, emulators):
+    ways = large_ways(opts)
+    if not ways:
+        return
     for way, results in bench_content(opts, emulators, 'untouched',
                                       opts.large_gib << 10, ways):
         print_row(f'{opts.large_gib} GiB {label_of("untouched", way)}',
@@ -221,6 +285,9 @@ def main():
     print(f"{'':<24} {'ours':>7} {'stock':>7} {'GB/s':>6} {'ours':>7} "
           f"{'stock':>7} {'CPU':>6} {'ours':>8} {'stock':>8} {'MiB':>6}")
     for content in opts.contents:
+        if not has_ways(opts, content):
+            print(f'{content:<24} not measured: {PACKED_WANT}')
+            continue
         for way, results in bench_content(opts, emulators, content,
                                           opts.ram_mib,
                                           list(ways_for(opts, content))):

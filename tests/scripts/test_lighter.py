@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests of scripts/lighter: guest images, streams, the QMP client, reports;
-of how scripts/demo.py ends, and of pages that tell what is in a stream."""
+of how scripts/demo.py ends, of tests/bench's arguments, and of pages that tell what is in a stream."""
 
 import io
 import json
@@ -15,12 +15,15 @@ import sys
 import tempfile
 import threading
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'bench'))
 
+import bench  # noqa: E402
 from lighter import guest, report, report_svg, stream  # noqa: E402
 from lighter.emulator import Emulator  # noqa: E402
 from lighter.qmp import QMPClient, QMPError  # noqa: E402
@@ -261,6 +264,55 @@ class Demo(unittest.TestCase):
         self.assertEqual(len(children), 2)
         for pid in children:
             self.assertFalse(os.path.exists(f'/proc/{pid}'))
+
+
+class BenchArguments(unittest.TestCase):
+    def parse(self, *args):
+        with mock.patch('sys.argv', ['bench.py', *args]):
+            return bench.parse_args()
+
+    def refused(self, *args):
+        said = io.StringIO()
+        with mock.patch('sys.stderr', said), \
+                self.assertRaises(SystemExit) as caught:
+            self.parse(*args)
+        self.assertEqual(caught.exception.code, 2)
+        return said.getvalue()
+
+    def test_bad_values(self):
+        for args, part in (
+                (('--channels', '300'), 'no number from 0 to 255'),
+                (('--channels', '1,x'), "'x' is no number"),
+                (('--compressions', 'lz4'), 'none, zlib, zstd'),
+                (('--contents', 'zeros'), 'zero, random, half'),
+                (('--transports', 'rdma'), 'tcp, unix'),
+                (('--runs', '0'), 'from 1 to'),
+                (('--ram-mib', '-1'), 'from 1 to'),
+                (('--large-gib', '1.5'), 'from 0 to')):
+            with self.subTest(args=args):
+                said = self.refused(*args)
+                self.assertIn(f'argument {args[0]}: ', said)
+                self.assertIn(part, said)
+
+    def test_nothing_to_measure(self):
+        for args in (('--compressions', 'zstd', '--contents', 'zero'),
+                     ('--compressions', 'zlib', '--channels', '0'),
+                     ('--channels', ''), ('--transports', ''),
+                     ('--contents', '', '--large-gib', '0'),
+                     ('--contents', '', '--channels', '1')):
+            with self.subTest(args=args):
+                self.assertIn('nothing would be measured',
+                              self.refused(*args))
+
+    def test_good_values(self):
+        opts = self.parse('--channels', '2,8,2', '--compressions', 'zstd')
+        self.assertEqual(opts.channels, [2, 8])
+        self.assertFalse(bench.has_ways(opts, 'zero'))
+        self.assertEqual([bench.label_of('text', way)
+                          for way in bench.ways_for(opts, 'text')],
+                         ['text tcp x2 zstd', 'text tcp x8 zstd',
+                          'text unix x2 zstd', 'text unix x8 zstd'])
+        self.assertEqual(self.parse('--contents', '').contents, [])
 
 
 class DeviceSections(unittest.TestCase):
