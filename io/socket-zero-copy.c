@@ -167,15 +167,15 @@ static void explain(size_t bytes, uint64_t limit_bytes, Error **errp)
     if (limit_bytes == UINT64_MAX) {
         error_setg_errno(errp, ENOBUFS,
                          "the kernel has no room to send %zu bytes without a "
-                         "copy; raise net.core.optmem_max, or send with copies",
-                         bytes);
+                         "copy; raise net.core.optmem_max, or turn "
+                         "'zero-copy-send' off", bytes);
         return;
     }
     error_setg_errno(errp, ENOBUFS,
                      "cannot lock %zu bytes to send them without a copy: the "
                      "limit of locked memory (RLIMIT_MEMLOCK) is %" PRIu64
                      " bytes for all that the user sends so; raise it "
-                     "(ulimit -l), or send with copies",
+                     "(ulimit -l), or turn 'zero-copy-send' off",
                      bytes, limit_bytes);
 }
 

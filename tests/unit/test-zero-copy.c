@@ -341,7 +341,8 @@ static int over_limit(void)
     return strstr(error_get_pretty(err), "cannot lock 1048576 bytes") &&
                    strstr(error_get_pretty(err),
                           "(RLIMIT_MEMLOCK) is 65536 bytes") &&
-                   strstr(error_get_pretty(err), "raise it")
+                   strstr(error_get_pretty(err), "raise it") &&
+                   strstr(error_get_pretty(err), "'zero-copy-send' off")
                ? 0
                : 2;
 }
