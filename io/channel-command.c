@@ -133,6 +133,17 @@ static gpointer command_reaper_thread(gpointer opaque)
     return NULL;
 }
 
+/* Without a thread for it, it stays a zombie until this process ends. */
+static void command_reap_later(GPid pid)
+{
+    GThread *thread = qemu_thread_try_create(
+        "exec-reap", command_reaper_thread, GINT_TO_POINTER(pid), NULL);
+
+    if (thread) {
+        g_thread_unref(thread);
+    }
+}
+
 /*
  * Closes our ends of a command that only writes. It is let live on if it
  * said all it had to say; else it is ended, in a bounded time. Returns its
@@ -148,8 +159,7 @@ static int command_close_reader(QIOChannelCommand *cmd)
         return status;
     }
     if (cmd->ended) {
-        g_thread_unref(qemu_thread_create("exec-reap", command_reaper_thread,
-                                          GINT_TO_POINTER(cmd->pid)));
+        command_reap_later(cmd->pid);
         cmd->pid = 0;
         return 0;
     }

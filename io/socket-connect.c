@@ -194,18 +194,25 @@ static gboolean connect_done(void *opaque)
     return G_SOURCE_REMOVE;
 }
 
-static void *connect_thread(void *opaque)
+/* There is a result: the reference goes to whoever calls back. */
+static void connect_ended(QIOConnect *conn)
 {
-    QIOConnect *conn = opaque;
     GMainContext *context = conn->context;
     GSource *source = g_idle_source_new();
 
-    conn->ioc = connect_address(conn->addr, conn->cancel_fd, &conn->err);
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, connect_done, conn, connect_unref);
     qatomic_store_release(&conn->done, true); /* conn is not ours any more */
     g_source_attach(source, context);
     g_source_unref(source);
+}
+
+static void *connect_thread(void *opaque)
+{
+    QIOConnect *conn = opaque;
+
+    conn->ioc = connect_address(conn->addr, conn->cancel_fd, &conn->err);
+    connect_ended(conn);
     return NULL;
 }
 
@@ -214,6 +221,7 @@ QIOConnect *qio_channel_socket_connect_async(const SocketAddress *addr,
                                              QIOConnectFn fn, void *opaque)
 {
     QIOConnect *conn = g_new0(QIOConnect, 1);
+    GThread *thread;
 
     qatomic_set(&conn->ref, 2);
     conn->addr = QAPI_CLONE(SocketAddress, addr);
@@ -222,7 +230,13 @@ QIOConnect *qio_channel_socket_connect_async(const SocketAddress *addr,
     conn->fn = fn;
     conn->opaque = opaque;
     conn->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    g_thread_unref(qemu_thread_create("connect", connect_thread, conn));
+    thread = qemu_thread_try_create("connect", connect_thread, conn,
+                                    &conn->err);
+    if (thread) {
+        g_thread_unref(thread);
+    } else {
+        connect_ended(conn);
+    }
     return conn;
 }
 

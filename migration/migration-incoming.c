@@ -263,8 +263,10 @@ static void incoming_finish(MigrationIncomingState *mis)
     bool has_state, moved;
     Error *err = NULL;
 
-    g_thread_join(mis->thread);
-    mis->thread = NULL;
+    if (mis->thread) {
+        g_thread_join(mis->thread);
+        mis->thread = NULL;
+    }
     incoming_release_multifd(mis);
     has_state = loadvm_global_state(mis, &state);
     loadvm_cleanup(mis);
@@ -337,6 +339,7 @@ static void incoming_begin(MigrationIncomingState *mis)
 static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc,
                          const IncomingChannels *ic)
 {
+    Error *err = NULL;
     bool moved;
 
     g_mutex_lock(&mis->file_lock);
@@ -359,7 +362,13 @@ static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc,
     vm_hold_requests(mis->vm);
     moved = migration_advance(&mis->machine, MIGRATION_EV_CONNECTED, NULL);
     g_assert(moved);
-    mis->thread = qemu_thread_create("mig/dst/load", incoming_thread, mis);
+    mis->thread = qemu_thread_try_create("mig/dst/load", incoming_thread, mis,
+                                         &err);
+    if (!mis->thread) {
+        mis->loaded = false;
+        migration_incoming_fail(mis, err);
+        incoming_cleanup(mis->vm, mis);
+    }
 }
 
 /* All channels are there, or will never be. */

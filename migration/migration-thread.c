@@ -55,7 +55,10 @@ static bool phase_setup(MigrationState *s, Error **errp)
 {
     /* First, to hear from a destination that does not like the header. */
     if (s->has_return_path) {
-        s->return_path = return_path_start(s, s->channel);
+        s->return_path = return_path_start(s, s->channel, errp);
+        if (!s->return_path) {
+            return false;
+        }
     }
     if (!savevm_send_header(s, s->to_dst, errp)) {
         return false;

@@ -365,6 +365,7 @@ static void source_run(MigrationState *s, QIOChannel *const *channels)
 {
     unsigned n_extra = extra_channels(&s->config);
     QIOChannel *ioc = channels[0];
+    Error *err = NULL;
 
     g_mutex_lock(&s->file_lock);
     s->channel = qio_channel_ref(ioc);
@@ -380,7 +381,12 @@ static void source_run(MigrationState *s, QIOChannel *const *channels)
     migration_lend_bql(s->to_dst, &s->bql_loan, s->vm);
     s->rate_limit = g_new0(MigrationRateLimit, 1);
     trace_migration_source_start(ioc->name, s->has_return_path);
-    s->thread = qemu_thread_create("mig/src/main", migration_thread, s);
+    s->thread = qemu_thread_try_create("mig/src/main", migration_thread, s,
+                                       &err);
+    if (!s->thread) {
+        migration_fail(s, err);
+        migration_source_cleanup(s->vm, s);
+    }
 }
 
 static void source_connected(QIOChannel *const *channels, Error *err,

@@ -338,7 +338,13 @@ bool multifd_recv_start(MultiFDRecv *m, RAMLoadState *ls, Error **errp)
             error_prepend(errp, "multifd channel %u: ", p->id);
             return false;
         }
-        p->thread = qemu_thread_create(p->name, recv_thread, p);
+        p->thread = qemu_thread_try_create(p->name, recv_thread, p, errp);
+        if (!p->thread) {
+            if (m->ops->recv_cleanup) {
+                m->ops->recv_cleanup(p);
+            }
+            return false;
+        }
     }
     return true;
 }

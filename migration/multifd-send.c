@@ -527,7 +527,13 @@ bool multifd_send_start(MultiFDSend *m, Error **errp)
             error_prepend(errp, "multifd channel %u: ", p->id);
             return false;
         }
-        p->thread = qemu_thread_create(p->name, send_thread, p);
+        p->thread = qemu_thread_try_create(p->name, send_thread, p, errp);
+        if (!p->thread) {
+            if (m->ops->send_cleanup) {
+                m->ops->send_cleanup(p);
+            }
+            return false;
+        }
         qemu_sem_post(&m->channels_ready);
     }
     return true;

@@ -238,7 +238,7 @@ static void *return_path_thread(void *opaque)
     return NULL;
 }
 
-ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc)
+ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc, Error **errp)
 {
     ReturnPath *rp = g_new0(ReturnPath, 1);
 
@@ -246,7 +246,12 @@ ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc)
     rp->from_dst = qemu_file_new_input(ioc);
     g_mutex_init(&rp->lock);
     g_cond_init(&rp->cond);
-    rp->thread = qemu_thread_create("mig/src/return", return_path_thread, rp);
+    rp->thread = qemu_thread_try_create("mig/src/return", return_path_thread,
+                                        rp, errp);
+    if (!rp->thread) {
+        return_path_free(rp);
+        return NULL;
+    }
     return rp;
 }
 
@@ -304,7 +309,9 @@ void return_path_free(ReturnPath *rp)
     if (!rp) {
         return;
     }
-    g_thread_join(rp->thread);
+    if (rp->thread) {
+        g_thread_join(rp->thread);
+    }
     qemu_fclose(rp->from_dst, NULL);
     error_free(rp->error);
     g_mutex_clear(&rp->lock);

@@ -13,8 +13,8 @@ typedef struct ReturnPath ReturnPath;
 
 /* --- source --------------------------------------------------------------- */
 
-/* Starts the reading thread on @s's channel. Migration thread. */
-ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc);
+/* Starts the reading thread on @s's channel; NULL: cannot. Migration thread. */
+ReturnPath *return_path_start(MigrationState *s, QIOChannel *ioc, Error **errp);
 
 /*
  * Waits for the destination's verdict; ends when the channel is shut down.

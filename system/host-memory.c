@@ -97,16 +97,18 @@ bool host_memory_populate(uint8_t *host, uint64_t size_bytes,
     g_autofree PopulateSlice *slices = g_new0(PopulateSlice, count);
     g_autofree GThread **workers = g_new0(GThread *, count);
     int os_errno = 0;
+    bool ok = true;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; ok && i < count; i++) {
         uint64_t start = MIN(step * i, size_bytes);
 
         slices[i].host = host + start;
         slices[i].size_bytes = MIN(step, size_bytes - start);
         slices[i].page_size_bytes = page_size_bytes;
         if (slices[i].size_bytes) {
-            workers[i] =
-                qemu_thread_create("populate", populate_thread, &slices[i]);
+            workers[i] = qemu_thread_try_create("populate", populate_thread,
+                                                &slices[i], errp);
+            ok = workers[i] != NULL;
         }
     }
     for (unsigned i = 0; i < count; i++) {
@@ -115,11 +117,11 @@ bool host_memory_populate(uint8_t *host, uint64_t size_bytes,
         }
         os_errno = os_errno ? os_errno : slices[i].os_errno;
     }
-    if (os_errno) {
+    if (ok && os_errno) {
         error_setg_errno(errp, os_errno,
                          "cannot preallocate %" PRIu64 " bytes of memory",
                          size_bytes);
         return false;
     }
-    return true;
+    return ok;
 }

@@ -5,10 +5,16 @@
 
 #include <semaphore.h>
 
+#include "qapi/error.h"
+
 /*
  * Starts a joinable thread. @name is cut to 15 characters for the kernel.
- * All signals are blocked in it: the main thread handles them.
+ * All signals are blocked in it: the main thread handles them. NULL: the host
+ * has no room for one more.
  */
+GThread *qemu_thread_try_create(const char *name, GThreadFunc fn, void *opaque,
+                                Error **errp);
+/* At start, or where nothing goes on without it: ends the process instead. */
 GThread *qemu_thread_create(const char *name, GThreadFunc fn, void *opaque);
 
 /* The kernel's id of the calling thread. */

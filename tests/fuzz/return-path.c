@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     s->machine.status = s->committed ? MIGRATION_STATUS_DEVICE
                                      : MIGRATION_STATUS_ACTIVE;
     c = fuzz_channel_new(&in);
-    rp = return_path_start(s, c);
+    rp = return_path_start(s, c, NULL);
     ok = return_path_wait(rp, -1, &err);
     if (ok) {
         g_assert(s->committed && return_path_has_verdict(rp));

@@ -45,7 +45,7 @@ static char *answer_late(const char *octets, size_t len, size_t late_bytes,
     vm->migration->machine.status = status;
     vm->migration->committed = status == MIGRATION_STATUS_DEVICE;
     g_assert_true(qio_channel_pair_new(&source, &peer, NULL));
-    rp = return_path_start(vm->migration, source);
+    rp = return_path_start(vm->migration, source, NULL);
     g_assert_true(qio_channel_write_all(peer, octets, len - late_bytes, NULL));
     if (late_bytes) {
         wait_read(peer);
