@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "migration/channels.h"
 #include "migration/multifd.h"
@@ -13,8 +14,11 @@
 
 /* Connections that have not said what they are, beyond those missing. */
 #define UNKNOWN_EXTRA_MAX 16
-/* All are there: for the others to say whether they are one too many. */
-#define EXTRA_WAIT_MS 1000
+/*
+ * For connections that were made, but have not come or not spoken: of a source
+ * that has hung up, its own; when all are there, one that is too many.
+ */
+#define LATE_WAIT_MS 1000
 
 _Static_assert(offsetof(StreamMultiFDInit, version) == CHANNEL_MAGIC_BYTES,
                "the magic comes first");
@@ -24,6 +28,7 @@ typedef struct Newcomer {
     IncomingChannels *ic;
     QIOChannel *ioc;
     GSource *watch;
+    int64_t came_us; /* monotonic */
     size_t have;
     uint8_t head[sizeof(StreamMultiFDInit)];
 } Newcomer;
@@ -42,10 +47,13 @@ struct IncomingChannels {
     GSource *main_watch; /* whether the source hangs up */
     GSource *timer;   /* for the next one; all there: for who is extra */
     GSource *settled; /* all there, and nothing is left to be looked at */
-    QIOChannel **multifd;
-    Taken *taken; /* by id, as multifd */
-    unsigned n_multifd;
+    /* Valid from the first channel on, as long as there is any: */
+    unsigned n_wanted;    /* of multifd */
+    QIOChannel **multifd; /* by id */
+    Taken *taken;         /* by id */
+    unsigned n_multifd;   /* how many have come */
     bool complete; /* all are there */
+    bool gone;     /* the source has hung up, which it may when all is sent */
 };
 
 static void source_clear(GSource **source)
@@ -66,45 +74,66 @@ static void newcomer_free(void *opaque)
     g_free(nc);
 }
 
+bool incoming_channels_begun(const IncomingChannels *ic)
+{
+    return ic->main || ic->n_multifd;
+}
+
+bool incoming_channels_waiting(const IncomingChannels *ic)
+{
+    return ic->main && !ic->complete;
+}
+
+bool incoming_channels_empty(const IncomingChannels *ic)
+{
+    return !ic->newcomers->len && !incoming_channels_begun(ic);
+}
+
 static void failed(IncomingChannels *ic, Error *err)
 {
     ic->args.fn(err, ic->args.opaque);
 }
 
-/* Free with g_free(). */
+/* "0, 2-5"; free with g_free(). */
 static char *missing_ids(const IncomingChannels *ic)
 {
     GString *text = g_string_new(NULL);
 
-    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
-        if (!ic->multifd[i]) {
-            g_string_append_printf(text, "%s%u", text->len ? ", " : "", i);
+    for (unsigned i = 0; i < ic->n_wanted; i++) {
+        unsigned first = i;
+
+        if (ic->multifd[i]) {
+            continue;
+        }
+        while (i + 1 < ic->n_wanted && !ic->multifd[i + 1]) {
+            i++;
+        }
+        g_string_append_printf(text, "%s%u", text->len ? ", " : "", first);
+        if (i > first) {
+            g_string_append_printf(text, i > first + 1 ? "-%u" : ", %u", i);
         }
     }
     return g_string_free(text, FALSE);
 }
 
-static void fail_missing(IncomingChannels *ic, const char *what)
+static gboolean waited_long(void *opaque)
 {
+    IncomingChannels *ic = opaque;
     g_autofree char *ids = missing_ids(ic);
     Error *err = NULL;
 
     error_setg(&err, "%s with multifd channels missing: %s of %u; set "
                      "'multifd-channels' alike on both sides",
-               what, ids, ic->args.n_multifd);
+               ic->gone ? "the source hung up" : "waited too long", ids,
+               ic->n_wanted);
     failed(ic, err);
-}
-
-static gboolean waited_long(void *opaque)
-{
-    fail_missing(opaque, "waited too long");
     return G_SOURCE_REMOVE;
 }
 
 static void clear_watches(IncomingChannels *ic)
 {
     source_clear(&ic->main_watch);
-    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
+    for (unsigned i = 0; i < ic->n_wanted; i++) {
         source_clear(&ic->taken[i].watch);
     }
 }
@@ -118,24 +147,31 @@ static gboolean gathered(void *opaque)
     return G_SOURCE_REMOVE;
 }
 
-/* Whoever reads the channels notices, too. */
-static void hung_up(IncomingChannels *ic)
-{
-    if (ic->complete) {
-        gathered(ic);
-    } else {
-        fail_missing(ic, "the source hung up");
-    }
-}
+static void progressed(IncomingChannels *ic);
 
 static gboolean main_hung_up(QIOChannel *ioc, GIOCondition condition,
                              void *opaque)
 {
-    hung_up(opaque);
+    IncomingChannels *ic = opaque;
+
+    source_clear(&ic->main_watch);
+    ic->gone = true;
+    progressed(ic);
     return G_SOURCE_REMOVE;
 }
 
-/* Without a main channel it was a try, and another may follow. */
+static bool has_unread(QIOChannel *ioc)
+{
+    int unread = 0;
+
+    return ioctl(ioc->ops->poll_fd(ioc, G_IO_IN), FIONREAD, &unread) == 0 &&
+           unread > 0;
+}
+
+/*
+ * Without a main channel, one that has only said its id was a try, and another
+ * may follow.
+ */
 static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
                               void *opaque)
 {
@@ -143,11 +179,12 @@ static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
     IncomingChannels *ic = taken->ic;
     size_t id = (size_t)(taken - ic->taken);
 
-    if (ic->main) {
-        hung_up(ic);
+    source_clear(&taken->watch);
+    if (ic->main || has_unread(ioc)) {
+        ic->gone = true;
+        progressed(ic);
         return G_SOURCE_REMOVE;
     }
-    source_clear(&taken->watch);
     qio_channel_unref(ic->multifd[id]);
     ic->multifd[id] = NULL;
     ic->n_multifd--;
@@ -185,17 +222,30 @@ static void progressed(IncomingChannels *ic)
     if (!ic->main) {
         return;
     }
-    if (ic->n_multifd < ic->args.n_multifd) {
-        start_source(ic, &ic->timer, g_timeout_source_new(ic->args.wait_ms),
+    if (ic->n_multifd < ic->n_wanted) {
+        start_source(ic, &ic->timer,
+                     g_timeout_source_new(
+                         ic->gone ? MIN(LATE_WAIT_MS, ic->args.wait_ms)
+                                  : ic->args.wait_ms),
                      waited_long);
         return;
     }
     if (!ic->complete) {
         ic->complete = true;
-        start_source(ic, &ic->timer, g_timeout_source_new(EXTRA_WAIT_MS),
+        start_source(ic, &ic->timer, g_timeout_source_new(LATE_WAIT_MS),
                      gathered);
     }
     start_source(ic, &ic->settled, g_idle_source_new(), all_looked_at);
+}
+
+/* The first channel: what is expected is settled. */
+static void begin(IncomingChannels *ic)
+{
+    g_free(ic->multifd);
+    g_free(ic->taken);
+    ic->n_wanted = ic->args.count(ic->args.opaque);
+    ic->multifd = g_new0(QIOChannel *, ic->n_wanted);
+    ic->taken = g_new0(Taken, ic->n_wanted);
 }
 
 static bool take_main(IncomingChannels *ic, Newcomer *nc, Error **errp)
@@ -217,8 +267,13 @@ static bool take_multifd(IncomingChannels *ic, Newcomer *nc, Error **errp)
     StreamMultiFDInit init;
     int id;
 
+    if (!ic->n_wanted) {
+        error_setg(errp, "a multifd channel came, but the capability "
+                         "'multifd' is off here; set it alike on both sides");
+        return false;
+    }
     memcpy(&init, nc->head, sizeof(init));
-    id = multifd_init_parse(&init, ic->args.uuid, ic->args.n_multifd, errp);
+    id = multifd_init_parse(&init, ic->args.uuid, ic->n_wanted, errp);
     if (id < 0) {
         error_prepend(errp, "initial packet of a multifd channel: ");
         return false;
@@ -250,6 +305,36 @@ static size_t newcomer_needs(const Newcomer *nc)
     return ldl_be_p(nc->head) == MULTIFD_MAGIC ? sizeof(nc->head) : 0;
 }
 
+/*
+ * When all are there, who is none of the source's own channels is no reason
+ * to give the migration up: it sees that its connection is closed.
+ */
+static void newcomer_dismiss(Newcomer *nc, Error *err)
+{
+    IncomingChannels *ic = nc->ic;
+
+    warn_report("closed a connection that came to a migration whose channels "
+                "are all there: %s", error_get_pretty(err));
+    error_free(err);
+    g_ptr_array_remove(ic->newcomers, nc);
+    progressed(ic);
+}
+
+/* Whether it is a multifd channel of this guest, whatever its id. */
+static bool is_akin(const Newcomer *nc, Error **errp)
+{
+    StreamMultiFDInit init;
+
+    if (is_main(nc)) {
+        error_setg(errp, "it is a second main channel; let one source at a "
+                         "time migrate here");
+        return false;
+    }
+    memcpy(&init, nc->head, sizeof(init));
+    return multifd_init_parse(&init, nc->ic->args.uuid,
+                              MULTIFD_CHANNELS_MAX + 1, errp) >= 0;
+}
+
 /* It has said all. */
 static void newcomer_done(Newcomer *nc)
 {
@@ -257,6 +342,13 @@ static void newcomer_done(Newcomer *nc)
     Error *err = NULL;
     bool ok;
 
+    if (ic->complete && !is_akin(nc, &err)) {
+        newcomer_dismiss(nc, err);
+        return;
+    }
+    if (!incoming_channels_begun(ic)) {
+        begin(ic);
+    }
     ok = qio_channel_set_blocking(nc->ioc, true, &err) &&
          (is_main(nc) ? take_main(ic, nc, &err) : take_multifd(ic, nc, &err));
     g_ptr_array_remove(ic->newcomers, nc);
@@ -273,7 +365,11 @@ static void newcomer_unknown(Newcomer *nc)
 
     error_setg(&err, "a connection began with 0x%08x, neither a migration "
                      "stream nor a multifd channel", ldl_be_p(nc->head));
-    failed(nc->ic, err);
+    if (nc->ic->complete) {
+        newcomer_dismiss(nc, err);
+    } else {
+        failed(nc->ic, err);
+    }
 }
 
 static gboolean newcomer_readable(QIOChannel *ioc, GIOCondition condition,
@@ -310,21 +406,42 @@ static gboolean newcomer_readable(QIOChannel *ioc, GIOCondition condition,
     return G_SOURCE_REMOVE;
 }
 
+/*
+ * Room for one more. A source may connect all of its channels before it
+ * speaks on any: who came last has to go, unless others have been silent for
+ * longer than a source is waited for.
+ */
+static bool make_room(IncomingChannels *ic, int64_t now_us)
+{
+    unsigned missing = incoming_channels_begun(ic) ?
+                           !ic->main + ic->n_wanted - ic->n_multifd :
+                           1 + ic->args.count(ic->args.opaque);
+    const Newcomer *oldest;
+
+    if (ic->newcomers->len < missing + UNKNOWN_EXTRA_MAX) {
+        return true;
+    }
+    oldest = g_ptr_array_index(ic->newcomers, 0);
+    if (now_us - oldest->came_us < (int64_t)ic->args.wait_ms * 1000) {
+        return false;
+    }
+    g_ptr_array_remove_index(ic->newcomers, 0);
+    return true;
+}
+
 void incoming_channels_add(IncomingChannels *ic, QIOChannel *ioc)
 {
-    unsigned missing = !ic->main + ic->args.n_multifd - ic->n_multifd;
+    int64_t now_us = g_get_monotonic_time();
     Newcomer *nc;
 
-    if (!qio_channel_set_blocking(ioc, false, NULL)) {
+    if (!make_room(ic, now_us) ||
+        !qio_channel_set_blocking(ioc, false, NULL)) {
         return; /* the caller's reference was the last */
-    }
-    if (ic->newcomers->len >= missing + UNKNOWN_EXTRA_MAX) {
-        /* A source speaks at once: who has been silent longest is none. */
-        g_ptr_array_remove_index(ic->newcomers, 0);
     }
     nc = g_new0(Newcomer, 1);
     nc->ic = ic;
     nc->ioc = qio_channel_ref(ioc);
+    nc->came_us = now_us;
     g_ptr_array_add(ic->newcomers, nc);
     nc->watch = qio_channel_add_watch(ioc, G_IO_IN, newcomer_readable, nc,
                                       ic->args.context);
@@ -336,8 +453,6 @@ IncomingChannels *incoming_channels_new(const IncomingChannelsArgs *args)
 
     ic->args = *args;
     ic->newcomers = g_ptr_array_new_with_free_func(newcomer_free);
-    ic->multifd = g_new0(QIOChannel *, args->n_multifd);
-    ic->taken = g_new0(Taken, args->n_multifd);
     return ic;
 }
 
@@ -362,7 +477,7 @@ void incoming_channels_free(IncomingChannels *ic)
     source_clear(&ic->settled);
     clear_watches(ic);
     g_ptr_array_free(ic->newcomers, TRUE);
-    for (unsigned i = 0; i < ic->args.n_multifd; i++) {
+    for (unsigned i = 0; i < ic->n_wanted; i++) {
         qio_channel_unref(ic->multifd[i]);
     }
     qio_channel_unref(ic->main);

@@ -323,6 +323,12 @@ void migration_incoming_abort(MigrationIncomingState *mis)
 
 /* --- The start ------------------------------------------------------------ */
 
+/* Settings change in the main loop only: the BQL is not needed there. */
+static void incoming_take_config(MigrationIncomingState *mis)
+{
+    mis->config = *migration_options_config(mis->vm->migration->options);
+}
+
 static void incoming_begin(MigrationIncomingState *mis)
 {
     bool moved;
@@ -330,12 +336,12 @@ static void incoming_begin(MigrationIncomingState *mis)
     moved = yank_register_instance(mis->vm, &migration_yank_instance, NULL);
     g_assert(moved); /* nothing leaves while a guest is to come */
     mis->started = true;
-    mis->config = *migration_options_config(mis->vm->migration->options);
+    incoming_take_config(mis);
     moved = migration_advance(&mis->machine, MIGRATION_EV_START, NULL);
     g_assert(moved);
 }
 
-/* With the other channels in @ic; NULL: there are none. */
+/* Told apart by @ic, with its other channels; NULL: the only connection. */
 static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc,
                          const IncomingChannels *ic)
 {
@@ -344,7 +350,8 @@ static void incoming_run(MigrationIncomingState *mis, QIOChannel *ioc,
 
     g_mutex_lock(&mis->file_lock);
     mis->channel = qio_channel_ref(ioc);
-    if (ic && !mis->error) {
+    if (ic && !mis->error &&
+        migration_cap(&mis->config, MIGRATION_CAPABILITY_MULTIFD)) {
         mis->multifd = multifd_recv_new(mis, incoming_channels_multifd(ic),
                                         mis->config.multifd_channels);
     }
@@ -395,14 +402,27 @@ static void incoming_gathered(Error *err, void *opaque)
     bql_unlock(mis->vm);
 }
 
+/*
+ * As long as nobody has said to be a channel, settings may change; whoever
+ * only connected does not matter, not even if multifd is switched off.
+ */
+static unsigned incoming_count(void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+
+    incoming_take_config(mis);
+    return migration_cap(&mis->config, MIGRATION_CAPABILITY_MULTIFD) ?
+               mis->config.multifd_channels : 0;
+}
+
 /* One of several connections. */
 static void incoming_gather(MigrationIncomingState *mis, QIOChannel *ioc)
 {
     if (!mis->channels) {
         IncomingChannelsArgs args = {
-            .n_multifd = mis->config.multifd_channels,
             .wait_ms = CHANNEL_WAIT_MS,
             .context = mis->vm->main_context,
+            .count = incoming_count,
             .fn = incoming_gathered,
             .opaque = mis,
         };
@@ -415,11 +435,12 @@ static void incoming_gather(MigrationIncomingState *mis, QIOChannel *ioc)
 
 static void incoming_connection(MigrationIncomingState *mis, QIOChannel *ioc)
 {
-    if (!mis->channels) {
-        /* Capabilities may still be set while it listens. */
-        mis->config = *migration_options_config(mis->vm->migration->options);
+    if (mis->channels && incoming_channels_empty(mis->channels)) {
+        incoming_channels_free(mis->channels);
+        mis->channels = NULL;
     }
-    if (migration_cap(&mis->config, MIGRATION_CAPABILITY_MULTIFD)) {
+    /* Some are there since multifd was on: what this one is, it will say. */
+    if (mis->channels || incoming_count(mis)) {
         incoming_gather(mis, ioc);
         return;
     }
@@ -431,7 +452,7 @@ static void incoming_connection(MigrationIncomingState *mis, QIOChannel *ioc)
 
 void migration_incoming_channel(MigrationIncomingState *mis, QIOChannel *ioc)
 {
-    if (!mis->channels) {
+    if (!mis->started) {
         incoming_begin(mis);
     }
     incoming_connection(mis, ioc);
@@ -450,6 +471,30 @@ static void incoming_client(QIONetListener *listener, QIOChannel *ioc,
     qio_channel_unref(ioc);
 }
 
+/*
+ * Nobody can be accepted, for want of descriptors or memory. A source that
+ * waits for its other channels is told why; else it is tried again by itself.
+ */
+static void incoming_cannot_accept(QIONetListener *listener, Error *err,
+                                   bool again, void *opaque)
+{
+    MigrationIncomingState *mis = opaque;
+    bool gathering;
+
+    bql_lock(mis->vm);
+    gathering = mis->listener && mis->channels &&
+                incoming_channels_waiting(mis->channels);
+    bql_unlock(mis->vm);
+    if (gathering) {
+        incoming_gathered(err, mis);
+        return;
+    }
+    if (!again) {
+        warn_report("incoming migration: %s", error_get_pretty(err));
+    }
+    error_free(err);
+}
+
 static bool incoming_listen_socket(MigrationIncomingState *mis,
                                    const SocketAddress *addr, Error **errp)
 {
@@ -465,6 +510,7 @@ static bool incoming_listen_socket(MigrationIncomingState *mis,
         QAPI_LIST_APPEND(tail, QAPI_CLONE(SocketAddress, real));
     }
     incoming_begin(mis);
+    qio_net_listener_set_error_fn(mis->listener, incoming_cannot_accept);
     qio_net_listener_set_client_fn(mis->listener, incoming_client, mis,
                                    mis->vm->main_context);
     return true;

@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 
+#include "migration/channels.h"
 #include "migration/migration-internal.h"
 #include "qapi/qapi-commands-migration.h"
 #include "qemu/cutils.h"
@@ -32,6 +33,8 @@ typedef struct OptionDesc {
     uint64_t min, max;         /* OPTION_UINT, OPTION_UINT8 */
     const char *range;         /* of these: what the error asks for */
     const QapiType *enum_type; /* OPTION_ENUM */
+    bool both_sides; /* a parameter that a destination goes by, too, from
+                      * its first channel on */
 } OptionDesc;
 
 #define CAP(text, NAME, on)                                                    \
@@ -84,6 +87,7 @@ static const OptionDesc option_table[] = {
         .min = 1,
         .max = 255,
         .range = "a value between 1 and 255",
+        .both_sides = true,
     },
     {
         .name = "multifd-compression",
@@ -91,6 +95,7 @@ static const OptionDesc option_table[] = {
         .offset = offsetof(MigrationOptions, config.multifd_compression),
         .initial = MULTI_FD_COMPRESSION_NONE,
         .enum_type = &qapi_type_MultiFDCompression,
+        .both_sides = true,
     },
     {
         .name = "zero-page-detection",
@@ -224,6 +229,13 @@ static bool config_check(const MigrationConfig *config, Error **errp)
     return true;
 }
 
+/* A source is there, and what was set before holds. */
+static bool incoming_under_way(const MigrationIncomingState *mis)
+{
+    return mis->thread ||
+           (mis->channels && incoming_channels_begun(mis->channels));
+}
+
 /* --- Capabilities over QMP ------------------------------------------------ */
 
 static const OptionDesc *option_find(const char *name, bool capability)
@@ -246,8 +258,7 @@ bool qmp_migrate_set_capabilities(QmpContext *ctx,
     MigrationState *s = ctx->vm->migration;
     MigrationOptions wanted = *s->options;
 
-    if (!migration_source_idle(s) || ctx->vm->incoming->thread ||
-        ctx->vm->incoming->channels) {
+    if (!migration_source_idle(s) || incoming_under_way(ctx->vm->incoming)) {
         error_setg(errp, "There's a migration process in progress");
         return false;
     }
@@ -328,6 +339,13 @@ bool qmp_migrate_set_parameters(QmpContext *ctx,
             continue;
         }
         if (!option_check(d, param_value(d, member), errp)) {
+            return false;
+        }
+        if (d->both_sides && incoming_under_way(ctx->vm->incoming) &&
+            param_value(d, member) != option_get(options, d)) {
+            error_setg(errp, "There's a migration process in progress, which "
+                             "goes by '%s' as it is; set it before a source "
+                             "connects", d->name);
             return false;
         }
         option_put(&wanted, d, param_value(d, member));

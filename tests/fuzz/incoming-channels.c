@@ -76,6 +76,11 @@ static void gathered(Error *err, void *opaque)
     run->ic = NULL;
 }
 
+static unsigned count(void *opaque)
+{
+    return CHANNELS;
+}
+
 static void connection_send(Connection *c, const void *data, size_t len_bytes)
 {
     if (c->sent->len + len_bytes <= SENT_MAX_BYTES &&
@@ -141,9 +146,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     FuzzInput in = { data, len_bytes };
     Run run = { .context = g_main_context_new() };
     IncomingChannelsArgs args = {
-        .n_multifd = CHANNELS,
         .wait_ms = 60000,
         .context = run.context,
+        .count = count,
         .fn = gathered,
         .opaque = &run,
     };

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The connections of one migration: told apart at the destination in any
- * order and at any speed, or refused by name; and made by the source.
+ * The connections of one migration, told apart at the destination in any
+ * order and at any speed, or refused by name.
  */
 #include "qemu/osdep.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include "migration/channels.h"
 #include "migration/multifd.h"
@@ -51,10 +49,9 @@ static void check_error(Error *err, const char *part)
     error_free(err);
 }
 
-/* --- The destination ------------------------------------------------------ */
-
 typedef struct Incoming {
     IncomingChannels *ic; /* NULL: its end was called */
+    unsigned n_multifd;   /* what count() says now */
     bool done;
     Error *err;
     uint8_t head[CHANNEL_MAGIC_BYTES];
@@ -72,7 +69,7 @@ static void gathered(Error *err, void *opaque)
         in->main = qio_channel_ref(incoming_channels_main(in->ic));
         memcpy(in->head, incoming_channels_main_head(in->ic),
                sizeof(in->head));
-        for (unsigned i = 0; i < CHANNELS_MAX; i++) {
+        for (unsigned i = 0; i < in->n_multifd; i++) {
             in->multifd[i] =
                 qio_channel_ref(incoming_channels_multifd(in->ic)[i]);
         }
@@ -81,16 +78,24 @@ static void gathered(Error *err, void *opaque)
     in->ic = NULL;
 }
 
+static unsigned count(void *opaque)
+{
+    const Incoming *in = opaque;
+
+    return in->n_multifd;
+}
+
 static Incoming *incoming_new(unsigned wait_ms)
 {
     Incoming *in = g_new0(Incoming, 1);
     IncomingChannelsArgs args = {
-        .n_multifd = CHANNELS_MAX,
         .wait_ms = wait_ms,
+        .count = count,
         .fn = gathered,
         .opaque = in,
     };
 
+    in->n_multifd = CHANNELS_MAX;
     memcpy(args.uuid, uuid, sizeof(uuid));
     in->ic = incoming_channels_new(&args);
     return in;
@@ -408,6 +413,130 @@ static void test_extra_silent(void)
     }
 }
 
+/* What is no channel of this guest comes too late to do harm. */
+static void late_stranger(const void *octets, size_t len_bytes)
+{
+    QIOChannel *sources[CHANNELS_MAX + 1], *strangers[2];
+    Incoming *in = incoming_new(WAIT_MS);
+
+    for (unsigned i = 0; i < 2; i++) {
+        strangers[i] = incoming_connect(in);
+    }
+    for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+        sources[i] = incoming_greet(in, i);
+    }
+    run_main_loop();
+    g_assert_false(in->done);
+    for (unsigned i = 0; i < 2; i++) {
+        put(strangers[i], octets, len_bytes);
+        run_main_loop();
+        g_assert_true(is_closed(strangers[i]));
+        g_assert_cmpint(in->done, ==, i == 1); /* nobody is left */
+    }
+    check_gathered(in, sources);
+    free_all(strangers, 2);
+    free_all(sources, CHANNELS_MAX + 1);
+    incoming_free(in);
+}
+
+static void test_late_stranger(void)
+{
+    StreamMultiFDInit init;
+
+    late_stranger("GET / HTTP/1.0\r\n\r\n", 18);
+    late_stranger("QEVM", CHANNEL_MAGIC_BYTES);
+    multifd_init_fill(&init, uuid, CHANNELS_MAX);
+    init.version = GUINT32_TO_BE(2);
+    late_stranger(&init, sizeof(init));
+    multifd_init_fill(&init, uuid, 1);
+    init.uuid[0]++;
+    late_stranger(&init, sizeof(init));
+}
+
+/* One of this guest's channels is no stranger. */
+static void test_late_twice(void)
+{
+    QIOChannel *sources[CHANNELS_MAX + 1], *again;
+    Incoming *in = incoming_new(WAIT_MS);
+    uint8_t octets[sizeof(StreamMultiFDInit)];
+
+    again = incoming_connect(in);
+    for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+        sources[i] = incoming_greet(in, i);
+    }
+    run_main_loop();
+    g_assert_false(in->done);
+    put(again, octets, greeting(1, octets));
+    loop_until(&in->done);
+    check_error(in->err, "multifd channel 1 came twice");
+    qio_channel_unref(again);
+    free_all(sources, CHANNELS_MAX + 1);
+    incoming_free(in);
+}
+
+/*
+ * How many there are is asked when the first one says what it is; and again
+ * if all of them have gone without a main one.
+ */
+static void test_count(void)
+{
+    QIOChannel *sources[CHANNELS_MAX + 1] = { NULL }, *silent, *tried;
+    Incoming *in = incoming_new(WAIT_MS);
+
+    g_assert_true(incoming_channels_empty(in->ic));
+    silent = incoming_connect(in);
+    put(silent, "QEV", 3);
+    run_main_loop();
+    g_assert_false(incoming_channels_empty(in->ic));
+    g_assert_false(incoming_channels_begun(in->ic));
+    in->n_multifd = 1;
+    tried = incoming_greet(in, 0);
+    run_main_loop();
+    g_assert_true(incoming_channels_begun(in->ic));
+    qio_channel_unref(tried);
+    run_main_loop();
+    g_assert_false(incoming_channels_begun(in->ic));
+    qio_channel_unref(silent);
+    run_main_loop();
+    g_assert_true(incoming_channels_empty(in->ic));
+    in->n_multifd = CHANNELS_MAX;
+    for (unsigned i = CHANNELS_MAX; i; i--) {
+        sources[i] = incoming_greet(in, i);
+        run_main_loop();
+        g_assert_true(incoming_channels_begun(in->ic));
+    }
+    sources[0] = incoming_greet(in, 0);
+    loop_until(&in->done);
+    check_gathered(in, sources);
+    free_all(sources, CHANNELS_MAX + 1);
+    incoming_free(in);
+}
+
+/* One stream, and people who said nothing when there were to be more. */
+static void test_count_none(void)
+{
+    for (int multifd = 0; multifd < 2; multifd++) {
+        Incoming *in = incoming_new(WAIT_MS);
+        QIOChannel *silent = incoming_connect(in), *source;
+
+        run_main_loop();
+        in->n_multifd = 0;
+        source = incoming_greet(in, multifd ? 0 : MAIN);
+        loop_until(&in->done);
+        if (multifd) {
+            check_error(in->err, "the capability 'multifd' is off here");
+        } else {
+            g_assert_null(in->err);
+            g_assert_nonnull(in->main);
+            g_assert_cmpmem(in->head, sizeof(in->head), "QEVM", 4);
+        }
+        g_assert_true(is_closed(silent));
+        qio_channel_unref(silent);
+        qio_channel_unref(source);
+        incoming_free(in);
+    }
+}
+
 static void test_twice(void)
 {
     for (unsigned id = 0; id <= CHANNELS_MAX; id++) {
@@ -480,6 +609,45 @@ static void test_main_missing(void)
     incoming_free(in);
 }
 
+static void hang_up(QIOChannel **ioc)
+{
+    qio_channel_unref(*ioc);
+    *ioc = NULL;
+}
+
+/*
+ * A source that has sent all of a small guest may hang up, before its other
+ * connections were looked at.
+ */
+static void test_source_done(void)
+{
+    for (unsigned n = 0; n < 24; n++) {
+        QIOChannel *sources[CHANNELS_MAX + 1];
+        unsigned ids[CHANNELS_MAX + 1];
+        Incoming *in = incoming_new(WAIT_MS);
+
+        order(n, ids);
+        for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+            g_assert_false(in->done);
+            sources[ids[i]] = incoming_greet(in, ids[i]);
+            put(sources[ids[i]], "all", 3);
+            hang_up(&sources[ids[i]]);
+            run_main_loop();
+        }
+        loop_until(&in->done);
+        g_assert_null(in->err);
+        for (unsigned id = 0; id <= CHANNELS_MAX; id++) {
+            QIOChannel *ioc = id == MAIN ? in->main : in->multifd[id];
+            char got[3];
+
+            g_assert_true(qio_channel_read_all(ioc, got, sizeof(got), NULL));
+            g_assert_cmpmem(got, sizeof(got), "all", 3);
+            g_assert_true(is_closed(ioc));
+        }
+        incoming_free(in);
+    }
+}
+
 /* A source that is gone is not waited for. */
 static void test_source_gone(void)
 {
@@ -499,22 +667,51 @@ static void test_source_gone(void)
     incoming_free(in);
 }
 
+/* Who comes later does not drive out a source that has not spoken yet. */
+static void test_too_many_later(void)
+{
+    Incoming *in = incoming_new(WAIT_MS);
+    QIOChannel *sources[CHANNELS_MAX + 1], *silent[2 * UNKNOWN_EXTRA];
+
+    for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+        sources[i] = incoming_connect(in);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(silent); i++) {
+        silent[i] = incoming_connect(in);
+        g_assert_cmpint(is_closed(silent[i]), ==, i >= UNKNOWN_EXTRA);
+    }
+    for (unsigned i = 0; i <= CHANNELS_MAX; i++) {
+        uint8_t octets[sizeof(StreamMultiFDInit)];
+
+        put(sources[i], octets, greeting(i, octets));
+        run_main_loop();
+    }
+    free_all(silent, ARRAY_SIZE(silent));
+    loop_until(&in->done);
+    check_gathered(in, sources);
+    free_all(sources, CHANNELS_MAX + 1);
+    incoming_free(in);
+}
+
 /*
- * Connections that say nothing are bounded: those that were silent longest go,
- * so that those that count fit in.
+ * Connections that say nothing are bounded: those that were silent for longer
+ * than a source is waited for go, so that those that count fit in.
  */
 static void test_too_many(void)
 {
     enum { ROOM = CHANNELS_MAX + 1 + UNKNOWN_EXTRA };
-    Incoming *in = incoming_new(WAIT_MS);
+    Incoming *in = incoming_new(1);
     QIOChannel *silent[ROOM], *more;
     unsigned before = process_count().fds;
+    bool waited = false;
 
     for (unsigned i = 0; i < ROOM; i++) {
         silent[i] = incoming_connect(in);
         g_assert_false(is_closed(silent[i]));
     }
     g_assert_cmpuint(process_count().fds, ==, before + 2 * ROOM);
+    g_timeout_add(20, set_flag, &waited);
+    loop_until(&waited);
     more = incoming_greet(in, 2);
     g_assert_true(is_closed(silent[0]));
     g_assert_false(is_closed(silent[1]));
@@ -534,173 +731,6 @@ static void test_too_many(void)
     g_assert_cmpuint(process_count().fds, ==, before);
 }
 
-/* --- The source ----------------------------------------------------------- */
-
-typedef struct Outgoing {
-    OutgoingChannels *oc; /* NULL: its end was called */
-    unsigned n;
-    bool done;
-    Error *err;
-    GPtrArray *channels;
-} Outgoing;
-
-static void all_connected(QIOChannel *const *channels, Error *err,
-                          void *opaque)
-{
-    Outgoing *out = opaque;
-
-    g_assert_false(out->done);
-    out->done = true;
-    out->err = err;
-    g_assert_true(!channels == !!err);
-    for (unsigned i = 0; channels && i < out->n; i++) {
-        g_ptr_array_add(out->channels, qio_channel_ref(channels[i]));
-    }
-    outgoing_channels_free(out->oc);
-    out->oc = NULL;
-}
-
-static Outgoing *outgoing_new(const SocketAddress *addr, unsigned n_more)
-{
-    Outgoing *out = g_new0(Outgoing, 1);
-
-    out->n = 1 + n_more;
-    out->channels =
-        g_ptr_array_new_with_free_func((GDestroyNotify)qio_channel_unref);
-    out->oc = outgoing_channels_connect(addr, n_more, NULL, all_connected,
-                                        out);
-    return out;
-}
-
-static void outgoing_free(Outgoing *out)
-{
-    if (out->oc) {
-        outgoing_channels_free(out->oc);
-    }
-    g_ptr_array_unref(out->channels);
-    g_free(out);
-}
-
-static SocketAddress *address(const char *str)
-{
-    SocketAddress *addr = socket_parse(str, NULL);
-
-    g_assert_nonnull(addr);
-    return addr;
-}
-
-static void accept_one(QIONetListener *listener, QIOChannel *ioc,
-                       void *opaque)
-{
-    g_ptr_array_add(opaque, ioc);
-}
-
-/* The main one is the first that the destination sees, and the first given. */
-static void test_connect(void)
-{
-    for (unsigned n_more = 0; n_more <= 255; n_more = 5 * n_more + 1) {
-        g_autoptr(SocketAddress) any = address("tcp:127.0.0.1:0");
-        QIONetListener *listener = qio_net_listener_new(any, 256, NULL);
-        g_autoptr(GPtrArray) accepted =
-            g_ptr_array_new_with_free_func((GDestroyNotify)qio_channel_unref);
-        Outgoing *out;
-        uint8_t octet = 0;
-
-        qio_net_listener_set_client_fn(listener, accept_one, accepted, NULL);
-        out = outgoing_new(qio_net_listener_address(listener, 0), n_more);
-        loop_until(&out->done);
-        g_assert_null(out->err);
-        while (accepted->len < 1 + n_more) {
-            g_main_context_iteration(NULL, TRUE);
-        }
-        g_assert_cmpuint(out->channels->len, ==, 1 + n_more);
-        put(out->channels->pdata[0], "M", 1);
-        g_assert_true(qio_channel_read_all(accepted->pdata[0], &octet, 1,
-                                           NULL));
-        g_assert_cmpuint(octet, ==, 'M');
-        outgoing_free(out);
-        qio_net_listener_free(listener);
-    }
-}
-
-/* A socket that listens, and its address. */
-static int listen_raw(SocketAddress **addr)
-{
-    struct sockaddr_in sin = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    socklen_t len_bytes = sizeof(sin);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_autofree char *str = NULL;
-
-    g_assert_cmpint(bind(fd, (struct sockaddr *)&sin, len_bytes), ==, 0);
-    g_assert_cmpint(listen(fd, 64), ==, 0);
-    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&sin, &len_bytes), ==,
-                    0);
-    str = g_strdup_printf("tcp:127.0.0.1:%u", ntohs(sin.sin_port));
-    *addr = address(str);
-    return fd;
-}
-
-/* Accepted are the first @n; whoever comes then is refused. */
-static void refused_after(unsigned n, const char *part)
-{
-    SocketAddress *addr;
-    int listener = listen_raw(&addr);
-    Outgoing *out;
-    int fd = -1;
-
-    if (!n) {
-        close(listener);
-    }
-    out = outgoing_new(addr, 3);
-    if (n) {
-        fd = accept(listener, NULL, NULL);
-        g_assert_cmpint(fd, >=, 0);
-        close(listener); /* the others begin in the main loop */
-    }
-    loop_until(&out->done);
-    check_error(out->err, part);
-    g_assert_cmpuint(out->channels->len, ==, 0);
-    if (n) {
-        char octet;
-
-        /* What had come about is closed. */
-        g_assert_cmpint(recv(fd, &octet, 1, 0), ==, 0);
-        close(fd);
-    }
-    outgoing_free(out);
-    qapi_free_SocketAddress(addr);
-}
-
-static void test_connect_refused(void)
-{
-    refused_after(0, "onnect");
-    refused_after(1, "connection 2 of 4: ");
-}
-
-/* Given up after any number of events; nothing stays, nothing comes. */
-static void test_connect_cancel(void)
-{
-    ProcessCount before = process_count();
-
-    for (unsigned step = 0; step < 24; step++) {
-        SocketAddress *addr;
-        int listener = listen_raw(&addr);
-        Outgoing *out = outgoing_new(addr, 12);
-
-        for (unsigned i = 0; i < step && !out->done; i++) {
-            g_main_context_iteration(NULL, TRUE);
-        }
-        outgoing_free(out);
-        run_main_loop();
-        close(listener);
-        qapi_free_SocketAddress(addr);
-        process_count_check(before); /* threads end by themselves */
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -712,13 +742,18 @@ int main(int argc, char **argv)
     g_test_add_func("/migration-channels/in/refused", test_refused);
     g_test_add_func("/migration-channels/in/extra", test_extra);
     g_test_add_func("/migration-channels/in/extra-silent", test_extra_silent);
+    g_test_add_func("/migration-channels/in/late-stranger",
+                    test_late_stranger);
+    g_test_add_func("/migration-channels/in/late-twice", test_late_twice);
+    g_test_add_func("/migration-channels/in/count", test_count);
+    g_test_add_func("/migration-channels/in/count-none", test_count_none);
     g_test_add_func("/migration-channels/in/twice", test_twice);
     g_test_add_func("/migration-channels/in/timeout", test_timeout);
     g_test_add_func("/migration-channels/in/main-missing", test_main_missing);
+    g_test_add_func("/migration-channels/in/source-done", test_source_done);
     g_test_add_func("/migration-channels/in/source-gone", test_source_gone);
     g_test_add_func("/migration-channels/in/too-many", test_too_many);
-    g_test_add_func("/migration-channels/out/connect", test_connect);
-    g_test_add_func("/migration-channels/out/refused", test_connect_refused);
-    g_test_add_func("/migration-channels/out/cancel", test_connect_cancel);
+    g_test_add_func("/migration-channels/in/too-many-later",
+                    test_too_many_later);
     return g_test_run();
 }

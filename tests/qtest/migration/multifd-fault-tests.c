@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "migration/framework.h"
@@ -109,6 +110,15 @@ static void cancel_unanswered(MigrateTest *t)
     cancel(t->src);
 }
 
+/* The destination may open a few files more, but not one per channel. */
+static void few_files(MigrateTest *t)
+{
+    struct rlimit limit = { 24, 24 };
+
+    g_assert_cmpint(prlimit(qtest_pid(t->dst), RLIMIT_NOFILE, &limit, NULL),
+                    ==, 0);
+}
+
 static char *missing_q35(const MigrateTest *t)
 {
     return t->guest == &guest_q35 ? NULL
@@ -144,7 +154,7 @@ static const MigrateCase cases[] = {
     { .name = "mismatch/channels-fewer-killed", UNIX,
       .src_params = CHANNELS(2), .dst_params = CHANNELS(5),
       .during = kill_unanswered_source, .outcome = MIGRATE_SOURCE_GONE,
-      .dst_says = "missing: 2, 3, 4 of 5" },
+      .dst_says = "missing: 2-4 of 5" },
     { .name = "mismatch/channels-fewer-cancelled", TCP,
       .src_params = CHANNELS(2), .dst_params = CHANNELS(3),
       .during = cancel_unanswered, .outcome = MIGRATE_CANCELLED,
@@ -173,9 +183,11 @@ static const MigrateCase cases[] = {
       .outcome = MIGRATE_CANCELLED, .dst_says = "multifd" },
     { .name = "mismatch/ram-size", UNIX, .dst_ram_bytes = 256 * MiB,
       REFUSED("mig.mem") },
+    { .name = "mismatch/destination-files", TCP, .params = CHANNELS(32),
+      .start = few_files, REFUSED("Too many open files") },
     /* Nothing but time tells that no more channels will come. */
     { .name = "late/channels-fewer", TCP, .src_params = CHANNELS(2),
-      .dst_params = CHANNELS(5), REFUSED("missing: 2, 3, 4 of 5") },
+      .dst_params = CHANNELS(5), REFUSED("missing: 2-4 of 5") },
 
     { .name = "cancel/tcp", TCP, CANCELLED },
     { .name = "cancel/unix", UNIX, CANCELLED },
@@ -316,7 +328,6 @@ static void test_silent_strangers(void)
     migrate_test_free(t);
 }
 
-
 /* The first octets of a channel. */
 typedef struct Greeting {
     uint32_t magic;
@@ -398,6 +409,73 @@ static void test_twice(void)
 
     feed(channels, ARRAY_SIZE(channels), "twice");
     feed(mains, ARRAY_SIZE(mains), "second main");
+}
+
+/* --- What may be set while they are there ----------------------------------------- */
+
+static void set_params(QTest *qts, const char *members)
+{
+    qtest_qmp_ok(qts, "{'execute': 'migrate-set-parameters', 'arguments': "
+                 "{ %s }}", members);
+}
+
+/* The destination sees to what came before the commands. */
+static void let_it_look(MigrateTest *t)
+{
+    for (int i = 0; i < 4; i++) {
+        g_free(migrate_status(t->dst));
+    }
+}
+
+/* Nothing of it is in the way of a client that has not said what it is. */
+static void test_settings(void)
+{
+    MigrateCase c = { .name = "x", UNIX,
+                      .params = METHOD("zlib") ", " CHANNELS(5) };
+    MigrateTest *t = migrate_open(&c);
+    g_autofree char *path = migrate_text(t, "@D/mig");
+    QTestClient *silent, *brief;
+
+    set_params(t->dst, METHOD("none") ", " CHANNELS(2));
+    brief = qtest_client_connect(path);
+    let_it_look(t);
+    qtest_client_free(brief);
+    silent = qtest_client_connect(path);
+    let_it_look(t);
+    migrate_set_cap(t->dst, "validate-uuid", true);
+    migrate_set_cap(t->dst, "validate-uuid", false);
+    set_params(t->dst, METHOD("zlib") ", " CHANNELS(5));
+    migrate_move(t);
+    qtest_client_free(silent);
+    migrate_test_free(t);
+}
+
+/* It is one stream then, whoever was there before. */
+static void settings_off(bool stays)
+{
+    MigrateCase c = { .name = "x", .listen = "unix:@D/mig",
+                      .dst_caps = "multifd" };
+    MigrateTest *t = migrate_open(&c);
+    g_autofree char *path = migrate_text(t, "@D/mig");
+    QTestClient *silent = qtest_client_connect(path);
+
+    let_it_look(t);
+    migrate_set_cap(t->dst, "multifd", false);
+    if (!stays) {
+        qtest_client_free(silent);
+        let_it_look(t);
+    }
+    migrate_move(t);
+    if (stays) {
+        qtest_client_free(silent);
+    }
+    migrate_test_free(t);
+}
+
+static void test_settings_off(void)
+{
+    settings_off(false);
+    settings_off(true);
 }
 
 /* --- What is refused -------------------------------------------------------------- */
@@ -531,7 +609,36 @@ static void test_refused_meanwhile(void)
     migrate_get_midway(t);
     assert_refuses_cap(t->src, "multifd", false, "in progress");
     assert_refuses_cap(t->dst, "multifd", false, "in progress");
+    assert_refuses_params(t->dst, METHOD("zlib"), "multifd-compression");
+    set_params(t->src, "'downtime-limit': 200, " METHOD("none"));
     migrate_complete(t);
+    migrate_test_free(t);
+}
+
+/* What a destination would not go by, from its first channel on. */
+static void test_refused_gathering(void)
+{
+    MigrateCase c = { .name = "x", UNIX,
+                      .params = METHOD("zstd") ", " CHANNELS(3) };
+    MigrateTest *t = migrate_open(&c);
+    g_autofree char *path = migrate_text(t, "@D/mig");
+    QTestClient *client = qtest_client_connect(path);
+    Greeting init = good_init(1);
+
+    set_params(t->dst, METHOD("none") ", " CHANNELS(2));
+    qtest_client_send(client, &init, sizeof(init));
+    let_it_look(t);
+    assert_refuses_cap(t->dst, "multifd", false, "in progress");
+    assert_refuses_params(t->dst, CHANNELS(3), "in progress");
+    assert_refuses_params(t->dst, "'downtime-limit': 200, " METHOD("zstd"),
+                          "multifd-compression");
+    set_params(t->dst, "'downtime-limit': 200, 'multifd-zlib-level': 2, "
+               METHOD("none") ", " CHANNELS(2));
+    /* It was a try, and is over. */
+    qtest_client_free(client);
+    let_it_look(t);
+    set_params(t->dst, METHOD("zstd") ", " CHANNELS(3));
+    migrate_move(t);
     migrate_test_free(t);
 }
 
@@ -544,8 +651,11 @@ void migration_add_multifd_fault_tests(void)
     migrate_add_func("multifd-stranger/silent", test_silent_strangers);
     migrate_add_func("multifd-stranger/garbage", test_garbage);
     migrate_add_func("multifd-stranger/twice", test_twice);
+    migrate_add_func("multifd-stranger/settings", test_settings);
+    migrate_add_func("multifd-stranger/settings-off", test_settings_off);
     migrate_add_func("multifd-refused/parameters", test_refused_parameters);
     migrate_add_func("multifd-refused/zero-copy", test_refused_zero_copy);
     migrate_add_func("multifd-refused/uris", test_refused_uris);
     migrate_add_func("multifd-refused/meanwhile", test_refused_meanwhile);
+    migrate_add_func("multifd-refused/gathering", test_refused_gathering);
 }
