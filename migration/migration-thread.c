@@ -394,11 +394,7 @@ static bool phase_failed(MigrationState *s, Error *err)
             return true;
         }
         verdict = return_path_has_verdict(s->return_path);
-        if (verdict && s->multifd && multifd_send_failed(s->multifd)) {
-            /* Either may be the cause of the other. */
-            error_prepend(&err, "%s; here: ", error_get_pretty(refusal));
-            error_free(refusal);
-        } else if (verdict) {
+        if (verdict) {
             error_free(err);
             err = refusal;
         } else {

@@ -112,7 +112,8 @@ struct MigrationState {
      * what to_dst is, or NULL once it is being freed */
     GMutex file_lock;
     QIOChannel *channel;
-    struct MultiFDSend *multifd; /* NULL without; used by mig as well */
+    struct MultiFDSend *multifd; /* NULL without; mig and its return path use
+                                 * it as well, which end before it is freed */
 
     /* [lock: bql] */
     GThread *thread;     /* to be joined by main's cleanup */

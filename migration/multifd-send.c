@@ -27,7 +27,9 @@ struct MultiFDSend {
     bool exiting;        /* [atomic] no more jobs; senders end */
 
     GMutex error_lock;
-    Error *error; /* [lock: error_lock] the first */
+    /* [lock: error_lock] */
+    Error *error;      /* the first */
+    bool error_is_own; /* no mere sign that the far end has gone */
 
     /* [own: mig] */
     MultiFDJob *job; /* being filled */
@@ -62,13 +64,15 @@ void multifd_send_terminate(MultiFDSend *m)
 static void send_fail(MultiFDSendParams *p, Error *err)
 {
     MultiFDSend *m = p->m;
+    int os_errno = error_get_errno(err);
     bool own_fault = false;
 
     g_mutex_lock(&m->error_lock);
     if (qatomic_read(&m->exiting) || m->error) {
         error_free(err);
     } else {
-        own_fault = error_get_errno(err) == ENOBUFS;
+        own_fault = os_errno == ENOBUFS;
+        m->error_is_own = os_errno != EPIPE && os_errno != ECONNRESET;
         error_setg(&m->error, "multifd channel %u: %s%s", p->id,
                    error_get_pretty(err),
                    p->packets || own_fault
@@ -414,14 +418,14 @@ bool multifd_send_sync(MultiFDSend *m, Error **errp)
     return true;
 }
 
-bool multifd_send_failed(MultiFDSend *m)
+Error *multifd_send_own_error(MultiFDSend *m)
 {
-    bool failed;
+    Error *err;
 
     g_mutex_lock(&m->error_lock);
-    failed = m->error != NULL;
+    err = m->error_is_own ? error_copy(m->error) : NULL;
     g_mutex_unlock(&m->error_lock);
-    return failed;
+    return err;
 }
 
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m)

@@ -46,8 +46,11 @@ bool multifd_send_flush(MultiFDSend *m, Error **errp);
  * sent that and a SYNC packet.
  */
 bool multifd_send_sync(MultiFDSend *m, Error **errp);
-/* Whether a sender failed, not by being told to end. Any thread. */
-bool multifd_send_failed(MultiFDSend *m);
+/*
+ * What a sender failed with first, neither told to end nor because the far end
+ * has gone; NULL if none did. The caller's. Any thread.
+ */
+Error *multifd_send_own_error(MultiFDSend *m);
 
 /* Guest memory that senders have not dealt with. */
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m);

@@ -9,6 +9,7 @@
 
 #include "migration/return-path.h"
 #include "migration/migration-internal.h"
+#include "migration/multifd-send.h"
 #include "migration/stream-format.h"
 #include "qemu/cutils.h"
 #include "qemu/thread.h"
@@ -145,6 +146,24 @@ static char *read_reason(QEMUFile *f)
     return printable(text);
 }
 
+/*
+ * A sender's failure ends all channels, and the destination may refuse for
+ * what it misses on another one: the cause is told with it.
+ */
+static void add_own_error(MigrationState *s, Error **errp)
+{
+    Error *own = s->multifd ? multifd_send_own_error(s->multifd) : NULL;
+    Error *refusal = *errp;
+
+    if (own) {
+        *errp = NULL;
+        error_setg(errp, "%s; here: %s", error_get_pretty(refusal),
+                   error_get_pretty(own));
+        error_free(refusal);
+        error_free(own);
+    }
+}
+
 static void refused_error(ReturnPath *rp, uint32_t value, Error **errp)
 {
     g_autofree char *reason = read_reason(rp->from_dst);
@@ -160,6 +179,7 @@ static void refused_error(ReturnPath *rp, uint32_t value, Error **errp)
                    "SHUT %u): its own error says why",
                    value);
     }
+    add_own_error(rp->s, errp);
 }
 
 /* One message. True and *@last on success's SHUT. */

@@ -399,13 +399,22 @@ static void test_cancel(void)
 
 /* --- Faults --------------------------------------------------------------- */
 
+typedef struct Fault {
+    Pair *p;
+    bool at_source;
+    unsigned channel;
+    uint64_t offset;
+} Fault;
+
 /* A pair that will fail there; it runs. */
-static Pair *fault_start(bool at_source, unsigned i, uint64_t offset,
-                         ChannelGateAction action)
+static Fault *fault_start(bool at_source, unsigned i, uint64_t offset,
+                          ChannelGateAction action)
 {
+    Fault *fault = g_new(Fault, 1);
     Pair *p = multifd_pair_new(CHANNELS);
     Side *side = at_source ? &p->src : &p->dst;
 
+    *fault = (Fault) { p, at_source, i, offset };
     channel_gate_stop_at(gate_of(side, i),
                          at_source ? CHANNEL_GATE_WRITE : CHANNEL_GATE_READ,
                          offset, action);
@@ -415,17 +424,24 @@ static Pair *fault_start(bool at_source, unsigned i, uint64_t offset,
         qio_channel_unref(p->dst.channels[j]);
         p->dst.channels[j] = NULL;
     }
-    return p;
+    return fault;
 }
 
+/* Who met the fault names the channel; a stranger's greeting has no name. */
 static void fault_end(void *opaque)
 {
-    Pair *p = opaque;
+    Fault *fault = opaque;
+    Pair *p = fault->p;
+    g_autofree char *name = g_strdup_printf("multifd channel %u%s",
+                                            fault->channel,
+                                            fault->at_source ? ":" : ", packet");
 
     wait_both(p);
-    side_check(&p->src, "failed", true, "");
-    side_check(&p->dst, "failed", false, "");
+    side_check(&p->src, "failed", true, fault->at_source ? name : "");
+    side_check(&p->dst, "failed", false,
+               fault->at_source || fault->offset < INIT_BYTES ? "" : name);
     pair_free(p);
+    g_free(fault);
 }
 
 /* Between packets, the end of a channel is no fault of its own. */
@@ -439,21 +455,21 @@ static void test_faults(const void *opaque)
 {
     bool at_source = GPOINTER_TO_INT(opaque);
     ProcessCount before = process_count();
-    GPtrArray *pairs = g_ptr_array_new_with_free_func(fault_end);
+    GPtrArray *faults = g_ptr_array_new_with_free_func(fault_end);
 
     for (unsigned i = 0; i < CHANNELS; i++) {
         for (size_t j = 0; j < ARRAY_SIZE(channel_stops); j++) {
             uint64_t offset = channel_stops[j];
 
-            g_ptr_array_add(pairs, fault_start(at_source, i, offset,
-                                               CHANNEL_GATE_FAIL));
+            g_ptr_array_add(faults, fault_start(at_source, i, offset,
+                                                CHANNEL_GATE_FAIL));
             if (!at_source && within_packet(offset)) {
-                g_ptr_array_add(pairs, fault_start(false, i, offset,
-                                                   CHANNEL_GATE_END));
+                g_ptr_array_add(faults, fault_start(false, i, offset,
+                                                    CHANNEL_GATE_END));
             }
         }
     }
-    g_ptr_array_unref(pairs);
+    g_ptr_array_unref(faults);
     process_count_check(before);
 }
 
