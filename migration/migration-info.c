@@ -37,6 +37,27 @@ static MigrationStats *stats_new(MigrationState *s)
     return ram;
 }
 
+static MultiFDChannelInfo *channel_info(uint8_t id, const char *thread,
+                                        const MultiFDTally *tally)
+{
+    MultiFDChannelInfo *c = g_new0(MultiFDChannelInfo, 1);
+
+    c->id = id;
+    c->thread = g_strdup(thread);
+    c->packets = GET(tally->packets);
+    c->bytes = GET(tally->bytes);
+    c->normal = GET(tally->normal_pages);
+    c->zero = GET(tally->zero_pages);
+    return c;
+}
+
+/* What is there now, or was when it ended. */
+static MultiFDChannelInfoList *now_or_last(MultiFDChannelInfoList *now,
+                                           const MultiFDChannelInfoList *last)
+{
+    return now || !last ? now : QAPI_CLONE(MultiFDChannelInfoList, last);
+}
+
 MultiFDChannelInfoList *migration_source_channels(MigrationState *s)
 {
     MultiFDChannelInfoList *list = NULL, **tail = &list;
@@ -45,20 +66,11 @@ MultiFDChannelInfoList *migration_source_channels(MigrationState *s)
     for (unsigned i = 0;
          s->multifd && i < multifd_send_channels(s->multifd); i++) {
         const MultiFDSendParams *p = multifd_send_channel(s->multifd, i);
-        MultiFDChannelInfo *c = g_new0(MultiFDChannelInfo, 1);
 
-        c->id = p->id;
-        c->thread = g_strdup(p->name);
-        c->packets = GET(p->packets);
-        c->bytes = GET(p->sent_bytes);
-        c->normal = GET(p->normal_pages);
-        c->zero = GET(p->zero_pages);
-        QAPI_LIST_APPEND(tail, c);
+        QAPI_LIST_APPEND(tail, channel_info(p->id, p->name, &p->sent));
     }
     g_mutex_unlock(&s->file_lock);
-    return list || !s->last_channels
-               ? list
-               : QAPI_CLONE(MultiFDChannelInfoList, s->last_channels);
+    return now_or_last(list, s->last_channels);
 }
 
 MultiFDChannelInfoList *migration_incoming_channels(
@@ -70,20 +82,11 @@ MultiFDChannelInfoList *migration_incoming_channels(
     for (unsigned i = 0;
          mis->multifd && i < multifd_recv_channels(mis->multifd); i++) {
         const MultiFDRecvParams *p = multifd_recv_channel(mis->multifd, i);
-        MultiFDChannelInfo *c = g_new0(MultiFDChannelInfo, 1);
 
-        c->id = p->id;
-        c->thread = g_strdup(p->name);
-        c->packets = GET(p->packets);
-        c->bytes = GET(p->received_bytes);
-        c->normal = GET(p->normal_pages);
-        c->zero = GET(p->zero_pages);
-        QAPI_LIST_APPEND(tail, c);
+        QAPI_LIST_APPEND(tail, channel_info(p->id, p->name, &p->received));
     }
     g_mutex_unlock(&mis->file_lock);
-    return list || !mis->last_channels
-               ? list
-               : QAPI_CLONE(MultiFDChannelInfoList, mis->last_channels);
+    return now_or_last(list, mis->last_channels);
 }
 
 static char *error_text(GMutex *lock, Error *const *error)

@@ -77,21 +77,3 @@ void multifd_guest_copy(const MultiFDPages *pages, uint32_t first, uint8_t *to)
         to += TARGET_PAGE_SIZE;
     }
 }
-
-unsigned multifd_range_iov(const MultiFDPages *pages, uint32_t first,
-                           uint32_t num, struct iovec *iov)
-{
-    unsigned n = 0;
-
-    for (uint32_t i = first; i < first + num; i++) {
-        uint8_t *host = pages->block->host + pages->offset[i];
-
-        if (n && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == host) {
-            iov[n - 1].iov_len += TARGET_PAGE_SIZE;
-        } else {
-            iov[n].iov_base = host;
-            iov[n++].iov_len = TARGET_PAGE_SIZE;
-        }
-    }
-    return n;
-}

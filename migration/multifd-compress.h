@@ -22,8 +22,4 @@ uint32_t multifd_sort_incompressible(MultiFDPages *pages);
 void multifd_guest_copy(const MultiFDPages *pages, uint32_t first,
                         uint8_t *to);
 
-/* As multifd_pages_iov(), for @num normal pages from number @first on. */
-unsigned multifd_range_iov(const MultiFDPages *pages, uint32_t first,
-                           uint32_t num, struct iovec *iov);
-
 #endif

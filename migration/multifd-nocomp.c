@@ -6,14 +6,15 @@
 
 static bool nocomp_send_prepare(MultiFDSendParams *p, Error **errp)
 {
-    p->n_iov += multifd_pages_iov(&p->pages, p->iov + p->n_iov);
+    p->n_iov += multifd_pages_iov(&p->pages, 0, p->pages.normal_num,
+                                  p->iov + p->n_iov);
     p->next_packet_size = p->pages.normal_num * TARGET_PAGE_SIZE;
     return true;
 }
 
 static bool nocomp_recv_pages(MultiFDRecvParams *p, Error **errp)
 {
-    unsigned n = multifd_pages_iov(&p->pages, p->iov);
+    unsigned n = multifd_pages_iov(&p->pages, 0, p->pages.normal_num, p->iov);
 
     /* Stock's readers go by the pages alone, so writers may have any size. */
     return qio_channel_readv_all(p->c, p->iov, n, errp);

@@ -65,18 +65,13 @@ static void recv_fail(MultiFDRecvParams *p, Error *err)
         return;
     }
     error_prepend(&err, "multifd channel %u, packet %" PRIu64 ": ", p->id,
-                  qatomic_read_relaxed(&p->packets));
+                  qatomic_read_relaxed(&p->received.packets));
     migration_incoming_fail(p->m->mis, err);
     multifd_recv_terminate(p->m);
     migration_incoming_stop_reading(p->m->mis);
 }
 
 /* --- A receiver's thread -------------------------------------------------- */
-
-static void count(uint64_t *counter, uint64_t n)
-{
-    qatomic_set_relaxed(counter, qatomic_read_relaxed(counter) + n);
-}
 
 /* *@end: the input ended between packets. */
 static bool recv_head(MultiFDRecvParams *p, bool *end, Error **errp)
@@ -128,8 +123,8 @@ static bool recv_pages(MultiFDRecvParams *p, Error **errp)
         return false;
     }
     multifd_zero_page_clear(pages);
-    count(&p->normal_pages, pages->normal_num);
-    count(&p->zero_pages, pages->num - pages->normal_num);
+    multifd_count(&p->received.normal_pages, pages->normal_num);
+    multifd_count(&p->received.zero_pages, pages->num - pages->normal_num);
     return true;
 }
 
@@ -181,8 +176,8 @@ static bool recv_packet(MultiFDRecvParams *p, Error **errp)
     if (p->pages.num && !recv_pages(p, errp)) {
         return false;
     }
-    count(&p->packets, 1);
-    count(&p->received_bytes, sizeof(p->packet) + payload_bytes(p));
+    multifd_count(&p->received.packets, 1);
+    multifd_count(&p->received.bytes, sizeof(p->packet) + payload_bytes(p));
     /* Writers before 9.0 have the flag on packets with pages as well. */
     return !(p->flags & MULTIFD_FLAG_SYNC) || wait_at_sync(p);
 }
@@ -322,7 +317,7 @@ MultiFDRecv *multifd_recv_new(MigrationIncomingState *mis,
         p->id = (uint8_t)i;
         p->name = g_strdup_printf("mig/dst/recv_%u", i);
         p->c = qio_channel_ref(channels[i]);
-        p->received_bytes = sizeof(StreamMultiFDInit);
+        p->received.bytes = sizeof(StreamMultiFDInit);
         m->channels[i] = p;
     }
     return m;

@@ -75,7 +75,7 @@ static void send_fail(MultiFDSendParams *p, Error *err)
         m->error_is_own = os_errno != EPIPE && os_errno != ECONNRESET;
         error_setg(&m->error, "multifd channel %u: %s%s", p->id,
                    error_get_pretty(err),
-                   p->packets || own_fault
+                   p->sent.packets || own_fault
                        ? ""
                        : "; are 'multifd' and 'multifd-channels' alike on "
                          "both sides?");
@@ -104,11 +104,6 @@ static bool send_ok(MultiFDSend *m, Error **errp)
 }
 
 /* --- A sender's thread ---------------------------------------------------- */
-
-static void count(uint64_t *counter, uint64_t n)
-{
-    qatomic_set_relaxed(counter, qatomic_read_relaxed(counter) + n);
-}
 
 static bool sends_zero_copy(const MultiFDSendParams *p)
 {
@@ -163,8 +158,8 @@ static bool send_packet(MultiFDSendParams *p, Error **errp)
     if (!write_packet(p, errp)) {
         return false;
     }
-    count(&p->packets, 1);
-    count(&p->sent_bytes, sizeof(p->packet) + p->next_packet_size);
+    multifd_count(&p->sent.packets, 1);
+    multifd_count(&p->sent.bytes, sizeof(p->packet) + p->next_packet_size);
     return true;
 }
 
@@ -189,8 +184,8 @@ static bool send_pages(MultiFDSendParams *p, bool known_zero, Error **errp)
         return false;
     }
     zeros = pages->num - pages->normal_num;
-    count(&p->normal_pages, pages->normal_num);
-    count(&p->zero_pages, zeros);
+    multifd_count(&p->sent.normal_pages, pages->normal_num);
+    multifd_count(&p->sent.zero_pages, zeros);
     qatomic_fetch_add_relaxed(&counters->normal_pages, pages->normal_num);
     qatomic_fetch_add_relaxed(&counters->zero_pages, zeros);
     pages->num = 0;
@@ -239,7 +234,7 @@ static bool send_init(MultiFDSendParams *p, Error **errp)
     if (!qio_channel_write_all(p->c, &init, sizeof(init), errp)) {
         return false;
     }
-    count(&p->sent_bytes, sizeof(init));
+    multifd_count(&p->sent.bytes, sizeof(init));
     return true;
 }
 
@@ -445,7 +440,7 @@ uint64_t multifd_send_bytes(const MultiFDSend *m)
     uint64_t bytes = 0;
 
     for (unsigned i = 0; i < m->n_channels; i++) {
-        bytes += qatomic_read_relaxed(&m->channels[i]->sent_bytes);
+        bytes += qatomic_read_relaxed(&m->channels[i]->sent.bytes);
     }
     return bytes;
 }

@@ -5,27 +5,21 @@
 #include "migration/multifd.h"
 #include "qemu/cutils.h"
 
-/*
- * Pages that are looked at together where those before were zero: reading is
- * what that costs, and buffer_is_zero() reads four pages faster than one.
- */
-#define GROUP_PAGES 4
-
 /* Whether the pages from @i on lie in a row and are all zero. */
 static bool group_is_zero(const MultiFDPages *pages, uint32_t i)
 {
     uint64_t offset = pages->offset[i];
 
-    if (i + GROUP_PAGES > pages->num) {
+    if (i + RAM_ZERO_GROUP_PAGES > pages->num) {
         return false;
     }
-    for (uint32_t k = 1; k < GROUP_PAGES; k++) {
+    for (uint32_t k = 1; k < RAM_ZERO_GROUP_PAGES; k++) {
         if (pages->offset[i + k] != offset + k * TARGET_PAGE_SIZE) {
             return false;
         }
     }
     return buffer_is_zero(pages->block->host + offset,
-                          GROUP_PAGES * TARGET_PAGE_SIZE);
+                          RAM_ZERO_GROUP_PAGES * TARGET_PAGE_SIZE);
 }
 
 void multifd_zero_page_detect(MultiFDPages *pages)
@@ -38,7 +32,7 @@ void multifd_zero_page_detect(MultiFDPages *pages)
         uint64_t offset = pages->offset[i];
 
         if (after_zero && group_is_zero(pages, i)) {
-            i += GROUP_PAGES - 1;
+            i += RAM_ZERO_GROUP_PAGES - 1;
             continue;
         }
         after_zero = buffer_is_zero(host + offset, TARGET_PAGE_SIZE);
@@ -53,12 +47,6 @@ void multifd_zero_page_detect(MultiFDPages *pages)
 void multifd_zero_page_clear(const MultiFDPages *pages)
 {
     for (uint32_t i = pages->normal_num; i < pages->num; i++) {
-        uint64_t offset = pages->offset[i];
-        uint8_t *page = pages->block->host + offset;
-
-        if (ram_load_touched(pages->lb, offset >> TARGET_PAGE_BITS) &&
-            !buffer_is_zero(page, TARGET_PAGE_SIZE)) {
-            memset(page, 0, TARGET_PAGE_SIZE);
-        }
+        ram_load_zero_page(pages->lb, pages->offset[i]);
     }
 }

@@ -112,7 +112,7 @@ static void append_stored(MultiFDSendParams *p, uint32_t num)
         head[3] = ~head[1];
         head[4] = ~head[2];
         append(p, head, STORED_HEAD_BYTES);
-        p->n_iov += multifd_range_iov(&p->pages, i, pages, p->iov + p->n_iov);
+        p->n_iov += multifd_pages_iov(&p->pages, i, pages, p->iov + p->n_iov);
         p->next_packet_size += len;
     }
 }
@@ -292,7 +292,7 @@ static bool read_stored(MultiFDRecvParams *p, ZlibPacket *packet,
     }
     while ((pages = stored_pages(z, packet, p->pages.normal_num)) &&
            (packet->pages || pages >= WINDOW_PAGES)) {
-        unsigned n = multifd_range_iov(&p->pages, packet->pages, pages,
+        unsigned n = multifd_pages_iov(&p->pages, packet->pages, pages,
                                        p->iov);
 
         packet->pages += pages;
@@ -344,7 +344,7 @@ static bool inflate_pages(MultiFDRecvParams *p, const ZlibPacket *packet,
 {
     ZlibRecv *z = p->data;
     uint32_t num = p->pages.normal_num;
-    unsigned n = multifd_range_iov(&p->pages, packet->pages,
+    unsigned n = multifd_pages_iov(&p->pages, packet->pages,
                                    num - packet->pages, p->iov);
     uint8_t beyond;
 

@@ -93,7 +93,7 @@ static unsigned raw_frame_iov(const MultiFDPages *pages, uint32_t num,
     iov[n++] = (struct iovec) { heads->frame, FRAME_HEAD_BYTES };
     for (uint32_t i = 0; i < num; i += BLOCK_PAGES) {
         iov[n++] = (struct iovec) { heads->block[block++], BLOCK_HEAD_BYTES };
-        n += multifd_range_iov(pages, i, MIN(num - i, BLOCK_PAGES), iov + n);
+        n += multifd_pages_iov(pages, i, MIN(num - i, BLOCK_PAGES), iov + n);
     }
     return n;
 }
@@ -302,7 +302,7 @@ static bool decompress_pages(MultiFDRecvParams *p, uint32_t first,
 {
     ZstdRecv *z = p->data;
     uint32_t num = p->pages.normal_num;
-    unsigned n = multifd_range_iov(&p->pages, first, num - first, p->iov);
+    unsigned n = multifd_pages_iov(&p->pages, first, num - first, p->iov);
     uint8_t beyond;
     ZSTD_outBuffer out;
 

@@ -22,11 +22,12 @@ void multifd_registry_init(MultiFDRegistry *registry)
                          &multifd_zstd_ops);
 }
 
-unsigned multifd_pages_iov(const MultiFDPages *pages, struct iovec *iov)
+unsigned multifd_pages_iov(const MultiFDPages *pages, uint32_t first,
+                           uint32_t num, struct iovec *iov)
 {
     unsigned n = 0;
 
-    for (uint32_t i = 0; i < pages->normal_num; i++) {
+    for (uint32_t i = first; i < first + num; i++) {
         uint8_t *host = pages->block->host + pages->offset[i];
 
         if (n && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == host) {

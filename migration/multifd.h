@@ -32,8 +32,12 @@ typedef struct MultiFDPages {
     uint64_t offset[MULTIFD_PACKET_PAGES];
 } MultiFDPages;
 
-/* Where the normal pages are in memory, neighbours merged; entries used. */
-unsigned multifd_pages_iov(const MultiFDPages *pages, struct iovec *iov);
+/*
+ * Where @num normal pages from number @first on are in memory, neighbours
+ * merged. Returns the entries used.
+ */
+unsigned multifd_pages_iov(const MultiFDPages *pages, uint32_t first,
+                           uint32_t num, struct iovec *iov);
 
 /* --- Packets: multifd-packet.c; pure, any thread -------------------------- */
 
@@ -61,6 +65,22 @@ void multifd_init_fill(StreamMultiFDInit *init, const uint8_t uuid[16],
 /* Checks it; @channels is how many there are. Returns the id, -1 on error. */
 int multifd_init_parse(const StreamMultiFDInit *init, const uint8_t uuid[16],
                        unsigned channels, Error **errp);
+
+/* --- What went over a channel --------------------------------------------- */
+
+/* [atomic] relaxed: written by one thread, read by monitors */
+typedef struct MultiFDTally {
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t normal_pages;
+    uint64_t zero_pages;
+} MultiFDTally;
+
+/* The writer. */
+static inline void multifd_count(uint64_t *counter, uint64_t n)
+{
+    qatomic_set_relaxed(counter, qatomic_read_relaxed(counter) + n);
+}
 
 /* --- Zero pages: multifd-zero-page.c -------------------------------------- */
 
@@ -134,11 +154,7 @@ typedef struct MultiFDSendParams {
     unsigned n_iov;
     void *data; /* the method's */
 
-    /* [atomic] relaxed: written by the sender, read by monitors */
-    uint64_t packets;
-    uint64_t sent_bytes;
-    uint64_t normal_pages;
-    uint64_t zero_pages;
+    MultiFDTally sent; /* the sender's */
 } MultiFDSendParams;
 
 /* --- Receiver ------------------------------------------------------------- */
@@ -170,11 +186,7 @@ typedef struct MultiFDRecvParams {
     uint64_t unsynced_pages; /* since the last SYNC */
     void *data; /* the method's */
 
-    /* [atomic] relaxed: written by the receiver, read by monitors */
-    uint64_t packets;
-    uint64_t received_bytes;
-    uint64_t normal_pages;
-    uint64_t zero_pages;
+    MultiFDTally received; /* the receiver's */
 } MultiFDRecvParams;
 
 /* --- Methods: how the contents of normal pages become payload ------------- */

@@ -220,16 +220,6 @@ void ram_load_set_touched(RAMLoadBlock *lb, const uint64_t *offsets,
     }
 }
 
-static inline void load_zero_page(RAMLoadBlock *lb, uint64_t offset)
-{
-    uint8_t *host = lb->block->host + offset;
-
-    if (ram_load_touched(lb, offset >> TARGET_PAGE_BITS) &&
-        !buffer_is_zero(host, TARGET_PAGE_SIZE)) {
-        memset(host, 0, TARGET_PAGE_SIZE);
-    }
-}
-
 /*
  * Records that carry on with the block and are all in the input buffer: ZERO
  * ones first, then PAGE ones. Anything else, and anything wrong, is left for
@@ -248,7 +238,7 @@ static size_t load_zero_run(RAMLoadBlock *lb, const uint8_t *p, size_t avail)
             offset >= end) {
             break;
         }
-        load_zero_page(lb, offset);
+        ram_load_zero_page(lb, offset);
         p += ZERO_RECORD_BYTES;
     }
     return p - start;
@@ -333,7 +323,7 @@ static bool load_page_record(RAMLoadState *ls, QEMUFile *f, uint64_t word,
             return false;
         }
         if (qemu_file_ok(f, NULL)) {
-            load_zero_page(lb, offset);
+            ram_load_zero_page(lb, offset);
         }
     }
     return qemu_file_ok(f, errp);

@@ -16,11 +16,6 @@
 
 /* Between runs, limits are looked at. */
 #define RUN_MAX_PAGES 512
-/*
- * Pages that are looked at together where those before were zero: reading is
- * what that costs, and buffer_is_zero() reads four pages faster than one.
- */
-#define ZERO_GROUP_PAGES 4
 /* Longest stay in one call of ram_save_iterate(). */
 #define SLICE_MAX_NS (50 * 1000 * 1000)
 /* How often memory may be found written to after the guest was stopped. */
@@ -165,8 +160,8 @@ static bool put_run(RAMState *rs, QEMUFile *f, RAMBlock *block,
 
     while (i < count) {
         uint64_t offset = (first + i) << TARGET_PAGE_BITS;
-        uint64_t group = after_zero && count - i >= ZERO_GROUP_PAGES ?
-                         ZERO_GROUP_PAGES : 1;
+        uint64_t group = after_zero && count - i >= RAM_ZERO_GROUP_PAGES ?
+                         RAM_ZERO_GROUP_PAGES : 1;
 
         if (detect && buffer_is_zero(block->host + offset,
                                      group << TARGET_PAGE_BITS)) {

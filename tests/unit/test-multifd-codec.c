@@ -346,7 +346,7 @@ static void test_zlib_window(void)
         payload = codec_encode(e, offset, 16);
         codec_set_pages(&all, offset, 16);
         all.block = &e->source;
-        multifd_pages_iov(&all, iov);
+        multifd_pages_iov(&all, 0, all.normal_num, iov);
         g_assert_cmpint(deflateInit2(&s, 6, Z_DEFLATED, -15, 8,
                                      Z_DEFAULT_STRATEGY), ==, Z_OK);
         for (unsigned i = 0; i < 8; i++) {

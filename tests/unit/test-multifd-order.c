@@ -116,7 +116,7 @@ static uint64_t received_packets(Script *script, unsigned channel)
     bql_lock(vm);
     if (vm->incoming->multifd) {
         n = qatomic_read(
-            &multifd_recv_channel(vm->incoming->multifd, channel)->packets);
+            &multifd_recv_channel(vm->incoming->multifd, channel)->received.packets);
     }
     bql_unlock(vm);
     return n;
@@ -142,7 +142,7 @@ static void legacy_step(Script *script, int64_t pass)
             CHANNEL_GATE_WAIT);
         for (unsigned i = 0; i < CHANNELS; i++) {
             script->sent[i] = qatomic_read(
-                &multifd_send_channel(send, i)->packets);
+                &multifd_send_channel(send, i)->sent.packets);
         }
         fill(script, BUSY_PAGE, 0);
         break;
@@ -190,7 +190,7 @@ static void final_stopped(Script *script)
 
     for (unsigned i = 0; i < CHANNELS; i++) {
         script->sent[i] =
-            qatomic_read(&multifd_send_channel(send, i)->normal_pages);
+            qatomic_read(&multifd_send_channel(send, i)->sent.normal_pages);
     }
     for (uint64_t page = 0; page < PAIR_RAM_BYTES / PAGE; page += 2) {
         fill(script, page, 0x77);

@@ -180,7 +180,7 @@ static void wait_packets(const Target *target, unsigned channel, uint64_t n)
     gint64 end = g_get_monotonic_time() + WAIT_US;
 
     /* Relaxed: what it counted is looked at after a sync only. */
-    while (qatomic_read(&p->packets) < n) {
+    while (qatomic_read(&p->received.packets) < n) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_thread_yield();
     }
@@ -253,9 +253,9 @@ static void test_stops(void)
     check_page(target, 2, 21);
     check_page(target, 3, 22);
     g_assert_cmpuint(
-        qatomic_read(&multifd_recv_channel(target->m, 1)->normal_pages), ==, 2);
+        qatomic_read(&multifd_recv_channel(target->m, 1)->received.normal_pages), ==, 2);
     g_assert_cmpuint(
-        qatomic_read(&multifd_recv_channel(target->m, 0)->received_bytes), ==,
+        qatomic_read(&multifd_recv_channel(target->m, 0)->received.bytes), ==,
         sizeof(StreamMultiFDInit) + 3 * sync_bytes + 2 * page_bytes);
     g_assert_true(multifd_recv_finish(target->m, NULL));
     g_assert_null(target->t->incoming.error);
@@ -389,7 +389,7 @@ static void test_received_bytes(void)
     put(target, 0, &packet, sizeof(packet));
     sync_all(target);
     g_assert_cmpuint(
-        qatomic_read(&multifd_recv_channel(target->m, 0)->received_bytes), ==,
+        qatomic_read(&multifd_recv_channel(target->m, 0)->received.bytes), ==,
         sizeof(StreamMultiFDInit) + 3 * sizeof(packet));
     g_assert_true(multifd_recv_finish(target->m, NULL));
     target_free(target);
@@ -467,7 +467,7 @@ static void test_zero_pages(void)
     check_page(target, 5, 0);
     check_page(target, 6, 0);
     g_assert_cmpuint(
-        qatomic_read(&multifd_recv_channel(target->m, 0)->zero_pages), ==, 4);
+        qatomic_read(&multifd_recv_channel(target->m, 0)->received.zero_pages), ==, 4);
     g_assert_true(multifd_recv_finish(target->m, NULL));
     target_free(target);
 }

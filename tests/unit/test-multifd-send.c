@@ -320,7 +320,7 @@ static void test_many(void)
     g_assert_cmpuint(s->t->source.counters.normal_pages, ==, total);
     g_assert_cmpuint(s->t->source.counters.zero_pages, ==, 0);
     for (unsigned i = 0; i < s->n; i++) {
-        normal += qatomic_read(&multifd_send_channel(s->m, i)->normal_pages);
+        normal += qatomic_read(&multifd_send_channel(s->m, i)->sent.normal_pages);
     }
     g_assert_cmpuint(normal, ==, total);
     source_end(s);
