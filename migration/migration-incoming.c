@@ -300,6 +300,13 @@ bool migration_incoming_idle(MigrationIncomingState *mis)
 
 void migration_incoming_abort(MigrationIncomingState *mis)
 {
+    Error *err = NULL;
+
+    if (!mis->shutting_down) {
+        /* Of no consequence if all is loaded meanwhile. */
+        error_setg(&err, "it was told to quit");
+        migration_incoming_fail(mis, err);
+    }
     mis->shutting_down = true;
     if (mis->channels) {
         incoming_channels_free(mis->channels);

@@ -341,7 +341,8 @@ static void test_destination_quit(void)
     migration_shutdown(p->dst.vm);
     g_assert_true(side_idle(&p->dst));
     side_wait(&p->src);
-    side_check(&p->src, "failed", true, "");
+    side_check(&p->src, "failed", true,
+               "the destination refused the migration: it was told to quit");
     pair_free(p);
 }
 
