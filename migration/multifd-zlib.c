@@ -238,11 +238,16 @@ static bool read_head(MultiFDRecvParams *p, ZlibPacket *packet, Error **errp)
     return true;
 }
 
-/* Everything so far is taken, and what follows begins a block. */
+/*
+ * Everything so far is taken, and what follows begins a block. Asked for more
+ * than there was, the decoder has begun its head, with nothing of it.
+ */
 static bool between_blocks(const struct inflate_state *s)
 {
-    return s->block_state == ISAL_BLOCK_NEW_HDR && !s->read_in_length &&
-           !s->tmp_in_size && s->tmp_out_valid == s->tmp_out_processed;
+    return (s->block_state == ISAL_BLOCK_NEW_HDR ||
+            s->block_state == ISAL_BLOCK_HDR) &&
+           !s->read_in_length && !s->tmp_in_size &&
+           s->tmp_out_valid == s->tmp_out_processed;
 }
 
 /* Whole pages that the stored block in `in` has; 0: it is something else. */
@@ -367,6 +372,12 @@ static bool inflate_pages(MultiFDRecvParams *p, const ZlibPacket *packet,
     if (!z->stream.avail_out || z->stream.avail_in) {
         error_setg(errp, "zlib: payload of %u octets has more than its %u "
                          "pages", p->next_packet_size, num);
+        return false;
+    }
+    /* Else part of a symbol may be held back, for the next packet's pages. */
+    if (!between_blocks(&z->stream)) {
+        error_setg(errp, "zlib: payload of %u octets ends within a block; a "
+                         "sender has to flush", p->next_packet_size);
         return false;
     }
     return true;

@@ -69,8 +69,10 @@ static bool plain_decode(Plain *plain, FuzzInput payload, size_t len_bytes)
     plain->inflate.next_out = plain->out;
     plain->inflate.avail_out = len_bytes + 1;
     r = inflate(&plain->inflate, Z_SYNC_FLUSH);
+    /* Between blocks, and no bit left over: what a flush does. */
     return (r == Z_OK || r == Z_BUF_ERROR) && !plain->inflate.avail_in &&
-           plain->inflate.avail_out == 1;
+           plain->inflate.avail_out == 1 &&
+           (plain->inflate.data_type & 0xbf) == 128;
 }
 
 static void check_untouched(const MultiFDRecvParams *p)
