@@ -49,6 +49,16 @@ static bool exiting(MultiFDRecv *m)
     return value;
 }
 
+static bool finishing(MultiFDRecv *m)
+{
+    bool value;
+
+    g_mutex_lock(&m->lock);
+    value = m->finishing;
+    g_mutex_unlock(&m->lock);
+    return value;
+}
+
 static void set_status(MultiFDRecvParams *p, MultiFDRecvStatus status)
 {
     g_mutex_lock(&p->m->lock);
@@ -108,6 +118,10 @@ static bool recv_pages(MultiFDRecvParams *p, Error **errp)
         error_setg(errp, "pages before the first sync point");
         return false;
     }
+    if (finishing(p->m)) {
+        error_setg(errp, "pages behind the last sync point");
+        return false;
+    }
     if (!check_method(p, errp)) {
         return false;
     }
@@ -128,7 +142,10 @@ static bool recv_pages(MultiFDRecvParams *p, Error **errp)
     return true;
 }
 
-/* Until the loading thread lets all go on. False: told to end. */
+/*
+ * Until the loading thread lets all go on. False: told to end, or that no
+ * marker will come any more, as some writers' last SYNC has none.
+ */
 static bool wait_at_sync(MultiFDRecvParams *p)
 {
     MultiFDRecv *m = p->m;
@@ -143,7 +160,7 @@ static bool wait_at_sync(MultiFDRecvParams *p)
            !m->finishing) {
         g_cond_wait(&m->changed, &m->lock);
     }
-    go_on = !m->exiting;
+    go_on = !m->exiting && p->status != MULTIFD_RECV_AT_SYNC;
     g_mutex_unlock(&m->lock);
     return go_on;
 }
@@ -251,7 +268,10 @@ static void join_all(MultiFDRecv *m)
     m->n_threads = 0;
 }
 
-/* What has come goes to the receivers before the end does. */
+/*
+ * What has come goes to the receivers before the end does, as far as a SYNC or
+ * pages, which is the end, too.
+ */
 static bool let_finish(MultiFDRecv *m, Error **errp)
 {
     bool ok;

@@ -27,8 +27,9 @@ bool multifd_recv_sync(MultiFDRecv *m, Error **errp);
 
 /*
  * All that the main channel carries was loaded: ends and joins the threads,
- * which read what has come. False: a channel failed, or pages have come
- * behind the last sync point. Loading thread.
+ * which read what has come: a peer that goes on sending is not waited for.
+ * False: a channel failed, or pages have come behind the last sync point.
+ * Loading thread.
  */
 bool multifd_recv_finish(MultiFDRecv *m, Error **errp);
 
