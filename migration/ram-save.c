@@ -104,7 +104,7 @@ static void put_zero_page(RAMState *rs, QEMUFile *f, const RAMBlock *block,
 static bool put_normal_page(RAMState *rs, QEMUFile *f, RAMBlock *block,
                             uint64_t offset, Error **errp)
 {
-    if (rs->multifd) {
+    if (rs->multifd && !rs->main_only) {
         const MultiFDRun run = { offset >> TARGET_PAGE_BITS, 1 };
 
         return multifd_queue_run(rs->multifd, block, &run, false, errp);
@@ -185,7 +185,7 @@ static bool put_run(RAMState *rs, QEMUFile *f, RAMBlock *block,
 /* Who looks for zero pages: the senders, or this thread. */
 static bool senders_detect(const RAMState *rs)
 {
-    return rs->multifd &&
+    return rs->multifd && !rs->main_only &&
            rs->s->config.zero_page_detection != ZERO_PAGE_DETECTION_LEGACY;
 }
 
@@ -431,7 +431,7 @@ static bool final_look(RAMState *rs, Error **errp)
 
 /*
  * Pages that are sent again need a sync point between, and an END section has
- * but one where they are per section, at its end: nothing is left for it.
+ * but one where they are per section: channels have no part in it.
  */
 bool ram_save_needs_part(void *opaque, bool *needs, Error **errp)
 {
@@ -475,26 +475,19 @@ static bool send_final(RAMState *rs, QEMUFile *f, Error **errp)
     return true;
 }
 
-/* Nothing is dirty; the sync waits for the peer, with the BQL lent. */
-static bool sync_final(RAMState *rs, Error **errp)
-{
-    if (!sync_channels(rs, errp) || !sync_blocks(rs, errp)) {
-        return false;
-    }
-    if (dirty_pages(rs)) {
-        error_setg(errp, "memory was written to although the guest is "
-                         "stopped; try again");
-        return false;
-    }
-    return true;
-}
-
 bool ram_save_complete(QEMUFile *f, void *opaque, Error **errp)
 {
     RAMState *rs = ram_state(opaque);
 
-    if (!(rs->sync_each_section ? sync_final(rs, errp)
-                                : send_final(rs, f, errp))) {
+    if (rs->sync_each_section) {
+        /* It waits for the peer, with the BQL lent: what is written then
+         * follows on the main channel, in order by itself. */
+        if (!sync_channels(rs, errp)) {
+            return false;
+        }
+        rs->main_only = true;
+    }
+    if (!send_final(rs, f, errp)) {
         return false;
     }
     bql_loan_refuse(&rs->s->bql_loan);

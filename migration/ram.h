@@ -34,6 +34,7 @@ typedef struct RAMState {
     struct MultiFDSend *multifd; /* NULL: all goes over the main channel */
     bool sync_each_section;      /* multifd's sync points, not each round */
     bool unsynced; /* pages were sent since the last one, on any channel */
+    bool main_only; /* channels have had their last sync */
     bool final; /* the guest is stopped, and was asked what is dirty since */
     unsigned final_turns; /* how often that was something */
 

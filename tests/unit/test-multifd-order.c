@@ -231,6 +231,31 @@ static void test_final(const void *each_section)
     script_end(&script);
 }
 
+/* Nothing is left to send: a channel is held at END's sync point. */
+static void last_sync_stopped(Script *script)
+{
+    QIOChannel *gate = script->p->src.channels[0];
+
+    channel_gate_stop_at(gate, CHANNEL_GATE_WRITE,
+                         channel_gate_offset(gate, CHANNEL_GATE_WRITE),
+                         CHANNEL_GATE_WAIT);
+}
+
+/* What is written then has no channel to go on but the main one. */
+static void test_last_sync(void)
+{
+    Script script = { .step = final_step, .stopped = last_sync_stopped };
+
+    script_start(&script, ZERO_PAGE_DETECTION_MULTIFD, "on");
+    wait_held(script.p->src.channels[0], CHANNEL_GATE_WRITE);
+    bql_lock(script.p->src.vm);
+    fill(&script, LOST_PAGE, 0x88);
+    fill(&script, BUSY_PAGE, 0);
+    bql_unlock(script.p->src.vm);
+    channel_gate_release(script.p->src.channels[0], CHANNEL_GATE_WRITE);
+    script_end(&script);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -238,5 +263,6 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-order/legacy-zero", test_legacy_zero);
     g_test_add_data_func("/multifd-order/final/round", "off", test_final);
     g_test_add_data_func("/multifd-order/final/section", "on", test_final);
+    g_test_add_func("/multifd-order/final/last-sync", test_last_sync);
     return g_test_run();
 }
