@@ -156,10 +156,9 @@ static bool decide(MigrationState *s, MigrationDecision *decision, Error **errp)
  * opened the return path cannot say so: it must not be taken for one that has
  * the guest.
  */
-static bool destination_reads(MigrationState *s)
+static bool destination_reads(MigrationState *s, int64_t timeout_ms)
 {
-    return !s->return_path ||
-           return_path_wait_pong(s->return_path, MIGRATION_SLICE_MS);
+    return !s->return_path || return_path_wait_pong(s->return_path, timeout_ms);
 }
 
 static bool phase_iterate(MigrationState *s, Error **errp)
@@ -172,13 +171,18 @@ static bool phase_iterate(MigrationState *s, Error **errp)
     migration_rate_start(s->rate_limit, before_ms, migration_sent_bytes(s),
                          GET(params->max_bandwidth_bytes));
     while (!migration_should_stop(s)) {
+        bool reads = destination_reads(s, 0);
         MigrationDecision decision;
 
         if (!decide(s, &decision, errp)) {
             return false;
         }
-        if (decision == MIGRATION_SWITCH_OVER && destination_reads(s)) {
+        if (decision == MIGRATION_SWITCH_OVER && reads) {
             return true;
+        }
+        if (decision == MIGRATION_SWITCH_OVER) {
+            destination_reads(s, MIGRATION_SLICE_MS);
+            continue; /* the guest went on meanwhile: decide again */
         }
         if (!savevm_iterate(s, s->to_dst, errp) ||
             !qemu_fflush(s->to_dst, errp)) {
@@ -433,7 +437,7 @@ static bool release_block(RAMBlock *block, void *opaque, Error **errp)
     bql_unlock(s->vm);
     if (!ok || !ram_block_release(block, &err)) {
         error_prepend(&err, "release-ram: %s block '%s' stays: ",
-                      ok ? "some of" : "memory of", block->id);
+                      ok || lost ? "some of" : "memory of", block->id);
         error_report_err(err);
     }
     return true;
