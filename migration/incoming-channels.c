@@ -147,6 +147,15 @@ static gboolean gathered(void *opaque)
     return G_SOURCE_REMOVE;
 }
 
+static void start_source(IncomingChannels *ic, GSource **place,
+                         GSource *source, GSourceFunc fn)
+{
+    source_clear(place);
+    *place = source;
+    g_source_set_callback(source, fn, ic, NULL);
+    g_source_attach(source, ic->args.context);
+}
+
 static void progressed(IncomingChannels *ic);
 
 static gboolean main_hung_up(QIOChannel *ioc, GIOCondition condition,
@@ -168,9 +177,33 @@ static bool has_unread(QIOChannel *ioc)
            unread > 0;
 }
 
+static void drop_taken(IncomingChannels *ic, size_t id)
+{
+    source_clear(&ic->taken[id].watch);
+    qio_channel_unref(ic->multifd[id]);
+    ic->multifd[id] = NULL;
+    ic->n_multifd--;
+}
+
+/* No main channel has come: who hung up was no source, whatever it sent. */
+static gboolean drop_gone(void *opaque)
+{
+    IncomingChannels *ic = opaque;
+
+    for (unsigned i = 0; i < ic->n_wanted; i++) {
+        if (ic->multifd[i] && !ic->taken[i].watch) {
+            drop_taken(ic, i);
+        }
+    }
+    ic->gone = false;
+    source_clear(&ic->timer);
+    return G_SOURCE_REMOVE;
+}
+
 /*
  * Without a main channel, one that has only said its id was a try, and another
- * may follow.
+ * may follow. One that has sent more may be of a source that is done, whose
+ * main channel is still to be looked at.
  */
 static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
                               void *opaque)
@@ -180,14 +213,16 @@ static gboolean taken_hung_up(QIOChannel *ioc, GIOCondition condition,
     size_t id = (size_t)(taken - ic->taken);
 
     source_clear(&taken->watch);
-    if (ic->main || has_unread(ioc)) {
+    if (ic->main) {
         ic->gone = true;
         progressed(ic);
-        return G_SOURCE_REMOVE;
+    } else if (has_unread(ioc)) {
+        ic->gone = true;
+        start_source(ic, &ic->timer, g_timeout_source_new(LATE_WAIT_MS),
+                     drop_gone);
+    } else {
+        drop_taken(ic, id);
     }
-    qio_channel_unref(ic->multifd[id]);
-    ic->multifd[id] = NULL;
-    ic->n_multifd--;
     return G_SOURCE_REMOVE;
 }
 
@@ -201,15 +236,6 @@ static gboolean all_looked_at(void *opaque)
     }
     source_clear(&ic->settled);
     return G_SOURCE_REMOVE;
-}
-
-static void start_source(IncomingChannels *ic, GSource **place,
-                         GSource *source, GSourceFunc fn)
-{
-    source_clear(place);
-    *place = source;
-    g_source_set_callback(source, fn, ic, NULL);
-    g_source_attach(source, ic->args.context);
 }
 
 /*

@@ -24,6 +24,8 @@
 #define LISTEN_BACKLOG (1 + MULTIFD_CHANNELS_MAX)
 /* For the next of several connections. */
 #define CHANNEL_WAIT_MS 30000
+/* Tries to accept the next one, when descriptors have run out. */
+#define ACCEPT_FAILURES_MAX 10
 /* After a failure, for the source to read our verdict and hang up. */
 #define DRAIN_MS 500
 
@@ -479,8 +481,9 @@ static void incoming_client(QIONetListener *listener, QIOChannel *ioc,
 }
 
 /*
- * Nobody can be accepted, for want of descriptors or memory. A source that
- * waits for its other channels is told why; else it is tried again by itself.
+ * Nobody can be accepted, for want of descriptors or memory: tried again by
+ * itself, ten times a second. A source that waits for its other channels is
+ * told why if that goes on.
  */
 static void incoming_cannot_accept(QIONetListener *listener, Error *err,
                                    bool again, void *opaque)
@@ -489,10 +492,11 @@ static void incoming_cannot_accept(QIONetListener *listener, Error *err,
     bool gathering;
 
     bql_lock(mis->vm);
+    mis->accept_failures = again ? mis->accept_failures + 1 : 1;
     gathering = mis->listener && mis->channels &&
                 incoming_channels_waiting(mis->channels);
     bql_unlock(mis->vm);
-    if (gathering) {
+    if (gathering && mis->accept_failures >= ACCEPT_FAILURES_MAX) {
         incoming_gathered(err, mis);
         return;
     }

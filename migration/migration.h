@@ -167,6 +167,7 @@ struct MigrationIncomingState {
     MultiFDChannelInfoList *last_channels; /* as at the source */
     GSource *cut_timer; /* ends a write after an abort */
     struct QIONetListener *listener;
+    unsigned accept_failures; /* since a connection came last */
     struct IncomingChannels *channels; /* some have come; NULL: none, or all */
     struct SocketAddressList *listen_addresses;
     bool deferred;      /* -incoming defer: migrate-incoming may come */

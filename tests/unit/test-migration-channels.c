@@ -648,6 +648,26 @@ static void test_source_done(void)
     }
 }
 
+/* One that sent more than its id, and is gone, is no source for ever. */
+static void test_gone_without_main(void)
+{
+    Incoming *in = incoming_new(WAIT_MS);
+    QIOChannel *ioc = incoming_greet(in, 1), *again;
+
+    put(ioc, "x", 1);
+    hang_up(&ioc);
+    run_main_loop();
+    g_assert_true(incoming_channels_begun(in->ic));
+    while (incoming_channels_begun(in->ic)) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    again = incoming_greet(in, 1);
+    run_main_loop();
+    g_assert_false(in->done);
+    qio_channel_unref(again);
+    incoming_free(in);
+}
+
 /* A source that is gone is not waited for. */
 static void test_source_gone(void)
 {
@@ -751,6 +771,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration-channels/in/timeout", test_timeout);
     g_test_add_func("/migration-channels/in/main-missing", test_main_missing);
     g_test_add_func("/migration-channels/in/source-done", test_source_done);
+    g_test_add_func("/migration-channels/in/gone-without-main",
+                    test_gone_without_main);
     g_test_add_func("/migration-channels/in/source-gone", test_source_gone);
     g_test_add_func("/migration-channels/in/too-many", test_too_many);
     g_test_add_func("/migration-channels/in/too-many-later",
