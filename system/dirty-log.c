@@ -32,11 +32,21 @@ void ram_block_mark_dirty(RAMBlock *block, uint64_t offset, uint64_t len_bytes)
     }
 }
 
+static bool register_flushes(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+                   0, 0) == 0;
+}
+
+void dirty_log_prepare(void)
+{
+    register_flushes(); /* or else when the log is started */
+}
+
 /* All other threads of the process pass a full barrier. Pairs with above. */
 static bool flush_other_processors(Error **errp)
 {
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
-                0) == 0 &&
+    if (register_flushes() &&
         syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) {
         return true;
     }

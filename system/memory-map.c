@@ -157,6 +157,7 @@ GuestMemory *guest_memory_new(void)
 {
     GuestMemory *memory = g_new0(GuestMemory, 1);
 
+    dirty_log_prepare();
     memory->blocks = g_ptr_array_new_with_free_func(block_free);
     memory->ranges = g_array_new(FALSE, TRUE, sizeof(MemoryRange));
     return memory;

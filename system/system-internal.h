@@ -43,6 +43,12 @@ struct GuestMemory {
 GuestMemory *guest_memory_new(void);
 void guest_memory_free(GuestMemory *memory);
 
+/*
+ * Takes the time that starting the log takes beforehand: ten milliseconds of
+ * a migration once the process has threads, nothing as long as it has none.
+ */
+void dirty_log_prepare(void);
+
 /* How ram_block_mask_unpopulated() may ask about private memory. */
 #define RAM_POPULATED_SCAN    BIT(0) /* PAGEMAP_SCAN */
 #define RAM_POPULATED_PAGEMAP BIT(1) /* entries of /proc/self/pagemap */
