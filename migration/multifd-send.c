@@ -9,7 +9,9 @@
 #include "trace-events.h"
 
 /* Pages that are not looked at are cheap: fewer hand-overs. */
-#define KNOWN_ZERO_JOB_PAGES (32 * MULTIFD_JOB_MAX_PAGES)
+#define KNOWN_ZERO_JOB_PAGES 16384
+/* To pack takes long: senders shall be done at about the same time. */
+#define PACKED_JOB_PAGES 512
 
 struct MultiFDSend {
     /* [const] between creation and free */
@@ -17,6 +19,7 @@ struct MultiFDSend {
     const MultiFDMethods *ops;
     unsigned n_channels;
     MultiFDSendParams **channels;
+    uint64_t job_max_pages;
     unsigned n_threads; /* [const] after start */
 
     /* Posted for each sender without a job, and once by whoever tells all to
@@ -365,7 +368,7 @@ static void job_add(MultiFDJob *job, uint64_t first_page, uint64_t pages)
 bool multifd_queue_run(MultiFDSend *m, RAMBlock *block, const MultiFDRun *run,
                        bool known_zero, Error **errp)
 {
-    uint64_t limit = known_zero ? KNOWN_ZERO_JOB_PAGES : MULTIFD_JOB_MAX_PAGES;
+    uint64_t limit = known_zero ? KNOWN_ZERO_JOB_PAGES : m->job_max_pages;
     uint64_t first = run->first_page, left = run->pages;
 
     while (left) {
@@ -493,6 +496,9 @@ MultiFDSend *multifd_send_new(MigrationState *s, QIOChannel *const *channels,
     m->s = s;
     m->ops = s->multifd_methods->ops[s->config.multifd_compression];
     m->job = g_new0(MultiFDJob, 1);
+    m->job_max_pages = m->ops->flag == MULTIFD_FLAG_NOCOMP
+                           ? MULTIFD_JOB_MAX_PAGES
+                           : PACKED_JOB_PAGES;
     m->n_channels = n;
     m->channels = g_new0(MultiFDSendParams *, n);
     qemu_sem_init(&m->channels_ready);

@@ -99,7 +99,7 @@ void multifd_zero_page_clear(const MultiFDPages *pages);
 
 /* Pages of one block for one sender: runs that lie anywhere in it. */
 #define MULTIFD_JOB_RUNS 128
-#define MULTIFD_JOB_MAX_PAGES 512
+#define MULTIFD_JOB_MAX_PAGES 2048
 typedef struct MultiFDRun {
     uint64_t first_page;
     uint64_t pages;

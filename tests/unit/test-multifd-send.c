@@ -14,7 +14,7 @@
 #include "stream-double.h"
 
 #define PAGE ((uint64_t)TARGET_PAGE_SIZE)
-#define BLOCK_PAGES 4096
+#define BLOCK_PAGES (5 * MULTIFD_JOB_MAX_PAGES)
 #define CHANNELS_MAX 8
 #define WAIT_MS 20000
 
@@ -394,25 +394,28 @@ static void test_cut(void)
 /* A long run is spread; pages far apart end a job by their number. */
 static void test_spread(void)
 {
+    const uint64_t far = 2 * MULTIFD_JOB_MAX_PAGES;
     Source *s = source_new(3);
 
     hold_all(s, sizeof(StreamMultiFDInit));
     g_assert_true(queue(s, 0, 2 * MULTIFD_JOB_MAX_PAGES, NULL));
     for (uint64_t i = 0; i < MULTIFD_JOB_RUNS; i++) {
-        g_assert_true(queue(s, 2048 + 2 * i, 1, NULL));
+        g_assert_true(queue(s, far + 2 * i, 1, NULL));
     }
     g_assert_cmpuint(multifd_send_queued_bytes(s->m), ==,
                      (2 * MULTIFD_JOB_MAX_PAGES + MULTIFD_JOB_RUNS) * PAGE);
     /* The next one needs a free channel. */
     set_on_wait(s, release_all);
-    g_assert_true(queue(s, 4000, 1, NULL));
+    g_assert_true(queue(s, far + 1000, 1, NULL));
     g_assert_true(multifd_send_sync(s->m, NULL));
     source_end(s);
     g_assert_cmpuint(packet(s, 0, 0)->offset[0], ==, 0);
     g_assert_cmpuint(packet(s, 0, 3)->offset[127], ==, 511 * PAGE);
-    g_assert_cmpuint(packet(s, 1, 0)->offset[0], ==, 512 * PAGE);
-    g_assert_cmpuint(packet(s, 2, 0)->offset[0], ==, 2048 * PAGE);
-    g_assert_cmpuint(packet(s, 2, 0)->offset[127], ==, 2302 * PAGE);
+    g_assert_cmpuint(packet(s, 1, 0)->offset[0], ==,
+                     MULTIFD_JOB_MAX_PAGES * PAGE);
+    g_assert_cmpuint(packet(s, 2, 0)->offset[0], ==, far * PAGE);
+    g_assert_cmpuint(packet(s, 2, 0)->offset[127], ==,
+                     (far + 254) * PAGE);
     source_free(s);
 }
 
