@@ -11,7 +11,8 @@ MESON_TEST = meson test -C "$(BUILD_DIR)" --no-rebuild --print-errorlogs
 # Programs that `make check` runs once more under sanitizers, built apart.
 SANITIZED = test-migration-two-vms test-migration-hang test-migration-thread \
             test-ram-load test-return-path test-multifd-send \
-            test-multifd-recv test-multifd-codec test-multifd-two-vms
+            test-multifd-recv test-multifd-codec test-multifd-two-vms \
+            test-multifd-order test-thread-limit
 SANITIZE_asan = address,undefined
 SANITIZE_tsan = thread
 
