@@ -7,47 +7,16 @@
 
 #include <signal.h>
 
+#include "loop-wait.h"
 #include "migration/channels.h"
 #include "migration/multifd.h"
 #include "process-count.h"
 
-#define WAIT_MS 20000
 #define CHANNELS_MAX 3
 #define UNKNOWN_EXTRA 16 /* as incoming-channels.c has it */
 #define MAIN CHANNELS_MAX
 
 static const uint8_t uuid[16] = "0123456789abcdef";
-
-static gboolean give_up(void *opaque)
-{
-    g_error("nothing came of it in %d ms", WAIT_MS);
-    return G_SOURCE_REMOVE;
-}
-
-static void loop_until(const bool *done)
-{
-    guint id = g_timeout_add(WAIT_MS, give_up, NULL);
-
-    while (!*done) {
-        g_main_context_iteration(NULL, TRUE);
-    }
-    g_source_remove(id);
-}
-
-static void run_main_loop(void)
-{
-    while (g_main_context_iteration(NULL, FALSE)) {
-    }
-}
-
-static void check_error(Error *err, const char *part)
-{
-    g_assert_nonnull(err);
-    if (!strstr(error_get_pretty(err), part)) {
-        g_error("'%s' lacks '%s'", error_get_pretty(err), part);
-    }
-    error_free(err);
-}
 
 typedef struct Incoming {
     IncomingChannels *ic; /* NULL: its end was called */

@@ -6,41 +6,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "loop-wait.h"
 #include "migration/channels.h"
 #include "process-count.h"
-
-#define WAIT_MS 20000
-
-static gboolean give_up(void *opaque)
-{
-    g_error("nothing came of it in %d ms", WAIT_MS);
-    return G_SOURCE_REMOVE;
-}
-
-static void loop_until(const bool *done)
-{
-    guint id = g_timeout_add(WAIT_MS, give_up, NULL);
-
-    while (!*done) {
-        g_main_context_iteration(NULL, TRUE);
-    }
-    g_source_remove(id);
-}
-
-static void run_main_loop(void)
-{
-    while (g_main_context_iteration(NULL, FALSE)) {
-    }
-}
-
-static void check_error(Error *err, const char *part)
-{
-    g_assert_nonnull(err);
-    if (!strstr(error_get_pretty(err), part)) {
-        g_error("'%s' lacks '%s'", error_get_pretty(err), part);
-    }
-    error_free(err);
-}
 
 typedef struct Outgoing {
     OutgoingChannels *oc; /* NULL: its end was called */
