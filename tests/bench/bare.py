@@ -53,6 +53,22 @@ def read_gb_per_s(source):
     return len(source) / (time.monotonic() - started) / 1e9
 
 
+def resident_bytes():
+    with open('/proc/self/statm', encoding='ascii') as statm:
+        return int(statm.read().split()[1]) * mmap.PAGESIZE
+
+
+def reading_takes_memory():
+    """Whether pages never written cost memory once read; most kernels show
+    one page of zeros in all these places."""
+    size_bytes = 32 << 20
+    before = resident_bytes()
+    with fresh_memory(size_bytes) as memory:
+        for at in range(0, size_bytes, mmap.PAGESIZE):
+            memory[at]
+        return resident_bytes() - before > size_bytes // 2
+
+
 def measure(transports, ram_mib, runs):
     """Yields names and medians in GB/s."""
     source = bytearray(b'\1') * (ram_mib << 20)
