@@ -100,13 +100,16 @@ static bool recv_head(MultiFDRecvParams *p, bool *end, Error **errp)
 static bool check_method(const MultiFDRecvParams *p, Error **errp)
 {
     uint32_t flag = p->flags & MULTIFD_FLAG_METHOD_MASK;
+    const MultiFDMethods *theirs;
 
     if (flag == p->ops->flag) {
         return true;
     }
-    error_setg(errp, "packed with method 0x%02x, but 'multifd-compression' is "
+    theirs = multifd_find_ops(p->m->mis->vm->migration->multifd_methods, flag);
+    error_setg(errp, "packed with %s (0x%02x), but 'multifd-compression' is "
                      "'%s' (0x%02x) here; set it alike on both sides",
-               flag, p->ops->name, p->ops->flag);
+               theirs ? theirs->name : "a method not known here", flag,
+               p->ops->name, p->ops->flag);
     return false;
 }
 

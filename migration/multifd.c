@@ -12,6 +12,17 @@ void multifd_register_ops(MultiFDRegistry *registry,
     registry->ops[method] = ops;
 }
 
+const MultiFDMethods *multifd_find_ops(const MultiFDRegistry *registry,
+                                       uint32_t flag)
+{
+    for (unsigned i = 0; i < MULTI_FD_COMPRESSION__MAX; i++) {
+        if (registry->ops[i] && registry->ops[i]->flag == flag) {
+            return registry->ops[i];
+        }
+    }
+    return NULL;
+}
+
 void multifd_registry_init(MultiFDRegistry *registry)
 {
     multifd_register_ops(registry, MULTI_FD_COMPRESSION_NONE,

@@ -236,6 +236,9 @@ typedef struct MultiFDRegistry {
 void multifd_register_ops(MultiFDRegistry *registry,
                           MultiFDCompression method,
                           const MultiFDMethods *ops);
+/* The one whose packets have @flag, NULL if there is none. */
+const MultiFDMethods *multifd_find_ops(const MultiFDRegistry *registry,
+                                       uint32_t flag);
 /* Those of this tree. */
 void multifd_registry_init(MultiFDRegistry *registry);
 

@@ -545,16 +545,18 @@ static void test_wrong_method(void)
     StreamMultiFDPacket packet = packet_of(MULTIFD_FLAG_ZLIB, 1, 1, 0);
 
     refused(MULTI_FD_COMPRESSION_NONE, &packet, false,
-            "multifd channel 1, packet 1: packed with method 0x02, but "
+            "multifd channel 1, packet 1: packed with zlib (0x02), but "
             "'multifd-compression' is 'none'");
     refused(MULTI_FD_COMPRESSION_ZSTD, &packet, false, "is 'zstd' (0x04)");
     packet = packet_of(MULTIFD_FLAG_NOCOMP, 1, 1, 0);
     refused(MULTI_FD_COMPRESSION_ZLIB, &packet, false, "is 'zlib' (0x02)");
     packet = packet_of(MULTIFD_FLAG_ZSTD | MULTIFD_FLAG_ZLIB, 1, 1, 0);
-    refused(MULTI_FD_COMPRESSION_ZSTD, &packet, false, "method 0x06");
+    refused(MULTI_FD_COMPRESSION_ZSTD, &packet, false,
+            "a method not known here (0x06)");
     /* Also where there is nothing to unpack. */
     packet = packet_of(MULTIFD_FLAG_ZSTD, 1, 0, 1);
-    refused(MULTI_FD_COMPRESSION_NONE, &packet, false, "method 0x04");
+    refused(MULTI_FD_COMPRESSION_NONE, &packet, false,
+            "packed with zstd (0x04)");
 }
 
 static void test_bad_packet(void)
