@@ -12,6 +12,8 @@
 #define KNOWN_ZERO_JOB_PAGES 16384
 /* To pack takes long: senders shall be done at about the same time. */
 #define PACKED_JOB_PAGES 512
+/* More than the buffers at both ends of a connection hold: it is read from. */
+#define UNREAD_MAX_BYTES (16 * MiB)
 
 struct MultiFDSend {
     /* [const] between creation and free */
@@ -78,7 +80,7 @@ static void send_fail(MultiFDSendParams *p, Error *err)
         m->error_is_own = os_errno != EPIPE && os_errno != ECONNRESET;
         error_setg(&m->error, "multifd channel %u: %s%s", p->id,
                    error_get_pretty(err),
-                   p->sent.packets || own_fault
+                   m->error_is_own || p->sent.bytes > UNREAD_MAX_BYTES
                        ? ""
                        : "; are 'multifd' and 'multifd-channels' alike on "
                          "both sides?");
