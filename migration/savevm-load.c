@@ -159,8 +159,9 @@ static bool load_named_section(LoadRecord *r, Error **errp)
     }
     se = savevm_find(r->mis->vm->savevm, r->name, r->instance_id);
     if (!se) {
-        error_setg(errp, "there is no such section here; give "
-                   "the destination the same -machine, devices and -accel");
+        error_setg(errp, "there is no such section here; give the "
+                   "destination the same -machine, devices and -accel; "
+                   "stock QEMU adds devices unless it has -nodefaults");
         return false;
     }
     if ((se->ops != NULL) != (r->type == QEMU_VM_SECTION_START)) {
