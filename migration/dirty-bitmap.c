@@ -23,10 +23,7 @@ void dirty_bitmap_init(DirtyBitmap *map, RAMBlock *block)
     bitmap_set(map->dirty, 0, pages);
     bitmap_set(map->populated, 0, pages);
     bitmap_set(map->rearm, 0, chunks);
-    /* A file that others can open may get content that no log tells of. */
-    if (!block->shared || (block->fd >= 0 && !block->named_file)) {
-        ram_block_mask_unpopulated(block, map->populated);
-    }
+    ram_block_mask_unpopulated(block, map->populated);
 }
 
 void dirty_bitmap_destroy(DirtyBitmap *map)

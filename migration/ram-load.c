@@ -34,10 +34,7 @@ static bool add_block(RAMBlock *block, void *opaque, Error **errp)
     if (block->migratable) {
         lb->touched = bitmap_new(max_pages);
         bitmap_set(lb->touched, 0, max_pages);
-        /* Others may write to shared memory; that shows nowhere. */
-        if (!block->shared) {
-            ram_block_mask_unpopulated(block, lb->touched);
-        }
+        ram_block_mask_unpopulated(block, lb->touched);
     }
     return true;
 }

@@ -185,6 +185,10 @@ void ram_block_mask_unpopulated_by(RAMBlock *block, unsigned long *bitmap,
 
 void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
 {
+    /* A file that others can open may get content that no log tells of. */
+    if (block->shared && block->named_file) {
+        return;
+    }
     ram_block_mask_unpopulated_by(block, bitmap,
                                   RAM_POPULATED_SCAN | RAM_POPULATED_PAGEMAP);
 }

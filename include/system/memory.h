@@ -175,8 +175,8 @@ bool ram_block_release_first(RAMBlock *block, bool *lost, Error **errp);
  * Clears in @bitmap (one bit per target page, all ones on entry or any) the
  * bits of pages of @block that no one ever wrote and that therefore read as
  * zeros, without touching them. Falls back to clearing nothing where the
- * kernel does not tell. Any thread; pages written meanwhile are only known
- * by the dirty log, so start that first.
+ * kernel does not tell, and for shared files with a name. Any thread; pages
+ * written meanwhile are only known by the dirty log, so start that first.
  */
 void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap);
 

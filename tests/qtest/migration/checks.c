@@ -210,6 +210,24 @@ void migrate_assert_same_memory(MigrateTest *t)
     }
 }
 
+void migrate_end_sparse(MigrateTest *t)
+{
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/status", qtest_pid(t->dst));
+    g_autofree char *text = NULL;
+    uint64_t shared_bytes;
+
+    if (!t->dst_is_ours) {
+        return;
+    }
+    g_assert_cmpuint(t->guest->to + 16 * MiB, <, t->guest->ram_bytes);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    shared_bytes =
+        g_ascii_strtoull(strstr(text, "RssShmem:") + 9, NULL, 10) * KiB;
+    g_assert_cmpuint(shared_bytes, >, 0);
+    g_assert_cmpuint(shared_bytes, <, t->guest->to + 16 * MiB);
+}
+
 /* --- What is left ------------------------------------------------------------- */
 
 /* A thread that the kernel adds when a guest runs for the first time. */

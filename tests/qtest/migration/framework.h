@@ -167,6 +167,8 @@ void migrate_assert_run_state(QTest *qts, const char *state);
  * order, with others between. */
 void migrate_assert_events(QTest *qts, const char *names);
 
+/* An `end`: what the guest never used of shared memory is not there. */
+void migrate_end_sparse(MigrateTest *t);
 /* The guest runs, changes memory and has found no error so far. */
 void migrate_assert_guest_works(MigrateTest *t, QTest *qts);
 /* Its memory, stopped for the time being, is whole. */
