@@ -40,6 +40,19 @@ static uint64_t dirty_pages(const RAMState *rs)
     return pages;
 }
 
+/* With what waits in the senders' queues, as if none of it were zero. */
+static uint64_t unsent_bytes(const RAMState *rs)
+{
+    return (dirty_pages(rs) << TARGET_PAGE_BITS) +
+           (rs->multifd ? multifd_send_queued_bytes(rs->multifd) : 0);
+}
+
+static void count_remaining(RAMState *rs)
+{
+    qatomic_set_relaxed(&rs->s->counters.remaining_pages,
+                        unsent_bytes(rs) >> TARGET_PAGE_BITS);
+}
+
 /* --- the dirty log --- */
 
 static bool sync_blocks(RAMState *rs, Error **errp)
@@ -74,7 +87,7 @@ static bool ram_sync(RAMState *rs, Error **errp)
     }
     syncs = qatomic_read_relaxed(&counters->dirty_sync_count) + 1;
     qatomic_set_relaxed(&counters->dirty_sync_count, syncs);
-    qatomic_set_relaxed(&counters->remaining_pages, dirty_pages(rs));
+    count_remaining(rs);
     migration_notify_pass(rs->s, syncs);
     return true;
 }
@@ -405,7 +418,7 @@ bool ram_save_iterate(QEMUFile *f, void *opaque, Error **errp)
     if (rs->multifd && !multifd_send_flush(rs->multifd, errp)) {
         return false;
     }
-    qatomic_set_relaxed(&rs->s->counters.remaining_pages, dirty_pages(rs));
+    count_remaining(rs);
     return put_eos(rs, f, errp);
 }
 
@@ -504,7 +517,7 @@ bool ram_save_pending(void *opaque, bool exact, MigrationPending *pending,
     if (exact && !ram_sync(rs, errp)) {
         return false;
     }
-    pending->precopy_bytes += dirty_pages(rs) << TARGET_PAGE_BITS;
+    pending->precopy_bytes += unsent_bytes(rs);
     return true;
 }
 

@@ -200,6 +200,17 @@ static void final_stopped(Script *script)
                          CHANNEL_GATE_WAIT);
 }
 
+/* What a sender holds has still to be sent. The migration thread waits. */
+static void check_pending(VM *vm)
+{
+    uint64_t queued_bytes = multifd_send_queued_bytes(vm->migration->multifd);
+    MigrationPending pending = { 0 };
+
+    g_assert_true(ram_save_pending(vm, false, &pending, NULL));
+    g_assert_cmpuint(queued_bytes, >, 0);
+    g_assert_cmpuint(pending.precopy_bytes, >=, queued_bytes);
+}
+
 /* Both channels take part, and a page that is on one may go on another. */
 static void test_final(const void *each_section)
 {
@@ -214,6 +225,7 @@ static void test_final(const void *each_section)
     /* A device, as soon as the BQL is to be had. */
     bql_lock(script.p->src.vm);
     g_assert_false(runstate_is_running(script.p->src.vm));
+    check_pending(script.p->src.vm);
     for (uint64_t page = 0; page < PAIR_RAM_BYTES / PAGE; page += 50) {
         fill(&script, page, 0x88);
     }
