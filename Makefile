@@ -13,8 +13,8 @@ MESON_TEST = meson test -C "$(BUILD_DIR)" --no-rebuild --print-errorlogs
 # guest writes through a mapping of its own.
 THREADED = test-migration-two-vms test-migration-hang test-migration-thread \
            test-ram-load test-return-path test-multifd-send \
-           test-multifd-recv test-multifd-two-vms test-multifd-order \
-           test-thread-limit
+           test-multifd-recv test-multifd-recv-end test-multifd-two-vms \
+           test-multifd-order test-thread-limit
 SANITIZED_asan = $(THREADED) test-multifd-codec
 SANITIZED_tsan = $(THREADED)
 SANITIZE_asan = address,undefined
