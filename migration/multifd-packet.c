@@ -141,6 +141,19 @@ static bool parse_pages(const StreamMultiFDPacket *packet, RAMLoadState *ls,
     return true;
 }
 
+bool multifd_packet_check_lead(const StreamMultiFDPacket *packet, Error **errp)
+{
+    if (!check_magic(packet->magic, packet->version, errp)) {
+        return false;
+    }
+    if (GUINT32_FROM_BE(packet->flags) & MULTIFD_FLAG_DEVICE_STATE) {
+        error_setg(errp, "device state on a multifd channel is not supported "
+                         "here");
+        return false;
+    }
+    return true;
+}
+
 bool multifd_packet_parse(const StreamMultiFDPacket *packet,
                           RAMLoadState *ls, MultiFDPacketHead *head,
                           MultiFDPages *pages, Error **errp)
@@ -150,15 +163,8 @@ bool multifd_packet_parse(const StreamMultiFDPacket *packet,
     head->packet_num = GUINT64_FROM_BE(packet->packet_num);
     pages->block = NULL;
     pages->lb = NULL;
-    if (!check_magic(packet->magic, packet->version, errp)) {
-        return false;
-    }
-    if (head->flags & MULTIFD_FLAG_DEVICE_STATE) {
-        error_setg(errp, "device state on a multifd channel is not supported "
-                         "here");
-        return false;
-    }
-    if (!parse_counts(packet, pages, errp)) {
+    if (!multifd_packet_check_lead(packet, errp) ||
+        !parse_counts(packet, pages, errp)) {
         return false;
     }
     if (!pages->num) {

@@ -83,18 +83,31 @@ static void recv_fail(MultiFDRecvParams *p, Error *err)
 
 /* --- A receiver's thread -------------------------------------------------- */
 
+/* A packet of another kind is refused as soon as it says so. */
+static bool recv_rest_of_head(MultiFDRecvParams *p, size_t have_bytes,
+                              Error **errp)
+{
+    uint8_t *packet = (uint8_t *)&p->packet;
+
+    if (have_bytes < MULTIFD_LEAD_BYTES) {
+        if (!qio_channel_read_all(p->c, packet + have_bytes,
+                                  MULTIFD_LEAD_BYTES - have_bytes, errp)) {
+            return false;
+        }
+        have_bytes = MULTIFD_LEAD_BYTES;
+    }
+    return multifd_packet_check_lead(&p->packet, errp) &&
+           qio_channel_read_all(p->c, packet + have_bytes,
+                                sizeof(p->packet) - have_bytes, errp);
+}
+
 /* *@end: the input ended between packets. */
 static bool recv_head(MultiFDRecvParams *p, bool *end, Error **errp)
 {
-    uint8_t *at = (uint8_t *)&p->packet;
-    ssize_t n = qio_channel_read(p->c, at, sizeof(p->packet), errp);
+    ssize_t n = qio_channel_read(p->c, &p->packet, sizeof(p->packet), errp);
 
     *end = n == 0;
-    if (n <= 0) {
-        return n == 0;
-    }
-    return qio_channel_read_all(p->c, at + n, sizeof(p->packet) - (size_t)n,
-                                errp);
+    return n <= 0 ? n == 0 : recv_rest_of_head(p, (size_t)n, errp);
 }
 
 static bool check_method(const MultiFDRecvParams *p, Error **errp)

@@ -52,6 +52,16 @@ void multifd_packet_fill(StreamMultiFDPacket *packet,
                          const MultiFDPacketHead *head,
                          const MultiFDPages *pages);
 
+/* Of a packet that comes in, these octets tell what kind it is. */
+#define MULTIFD_LEAD_BYTES offsetof(StreamMultiFDPacket, pages_alloc)
+
+/*
+ * Checks what the first MULTIFD_LEAD_BYTES of a packet say, and reads no more
+ * of it: other kinds are shorter.
+ */
+bool multifd_packet_check_lead(const StreamMultiFDPacket *packet,
+                               Error **errp);
+
 /*
  * Checks everything about a packet that came in, and takes it apart: magic,
  * version, counts, block, offsets, payload size. @ls has the blocks.

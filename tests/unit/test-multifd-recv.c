@@ -196,10 +196,13 @@ static void test_zero_pages(void)
 
 /* --- What is refused ------------------------------------------------------ */
 
-/* @packet is on channel 1, behind a SYNC unless @first; someone waits. */
-static void refused(MultiFDCompression compression,
-                    const StreamMultiFDPacket *packet, bool first,
-                    const char *part)
+/*
+ * @len_bytes of a @packet are on channel 1, behind a SYNC unless @first;
+ * someone waits.
+ */
+static void refused_at(MultiFDCompression compression,
+                       const StreamMultiFDPacket *packet, size_t len_bytes,
+                       bool first, const char *part)
 {
     Target *target = target_with(3, compression, NULL);
     GThread *loader;
@@ -211,7 +214,7 @@ static void refused(MultiFDCompression compression,
     }
     put_sync(target, 0);
     loader = loader_start(target);
-    put(target, 1, packet, sizeof(*packet));
+    put(target, 1, packet, len_bytes);
     g_thread_join(loader);
     g_assert_false(target->sync_ok);
     test_assert_error(target->sync_error, "");
@@ -219,6 +222,13 @@ static void refused(MultiFDCompression compression,
     test_assert_error(err, "a multifd channel failed");
     check_failed(target, part);
     target_free(target);
+}
+
+static void refused(MultiFDCompression compression,
+                    const StreamMultiFDPacket *packet, bool first,
+                    const char *part)
+{
+    refused_at(compression, packet, sizeof(*packet), first, part);
 }
 
 static void test_pages_first(void)
@@ -271,6 +281,20 @@ static void test_bad_packet(void)
             "7 octets of payload for no pages");
 }
 
+/* Device state has a shorter head: nothing waits for what will not come. */
+static void test_short_packet(void)
+{
+    StreamMultiFDPacket packet = packet_of(MULTIFD_FLAG_DEVICE_STATE, 1, 0, 0);
+
+    refused_at(MULTI_FD_COMPRESSION_NONE, &packet, 276, false,
+               "multifd channel 1, packet 1: device state");
+    refused_at(MULTI_FD_COMPRESSION_NONE, &packet, MULTIFD_LEAD_BYTES, true,
+               "multifd channel 1, packet 0: device state");
+    packet.version = 0;
+    refused_at(MULTI_FD_COMPRESSION_NONE, &packet, MULTIFD_LEAD_BYTES, false,
+               "version is 0");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -285,5 +309,6 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-recv/refused/first", test_pages_first);
     g_test_add_func("/multifd-recv/refused/method", test_wrong_method);
     g_test_add_func("/multifd-recv/refused/packet", test_bad_packet);
+    g_test_add_func("/multifd-recv/refused/short", test_short_packet);
     return g_test_run();
 }
