@@ -172,6 +172,10 @@ bool multifd_packet_parse(const StreamMultiFDPacket *packet,
         head->next_packet_size = 0;
         return true;
     }
+    if (!ls) {
+        error_setg(errp, "pages before the first sync point");
+        return false;
+    }
     if (head->next_packet_size > MULTIFD_PAYLOAD_MAX_BYTES) {
         error_setg(errp, "payload of %u octets, at most %u are taken",
                    head->next_packet_size,

@@ -130,10 +130,6 @@ static bool recv_pages(MultiFDRecvParams *p, Error **errp)
 {
     MultiFDPages *pages = &p->pages;
 
-    if (!p->synced) {
-        error_setg(errp, "pages before the first sync point");
-        return false;
-    }
     if (finishing(p->m)) {
         error_setg(errp, "pages behind the last sync point");
         return false;
@@ -198,7 +194,8 @@ static bool recv_packet(MultiFDRecvParams *p, Error **errp)
     bool end;
 
     if (!recv_head(p, &end, errp) || end ||
-        !multifd_packet_parse(&p->packet, p->m->ls, &head, &p->pages, errp)) {
+        !multifd_packet_parse(&p->packet, p->synced ? p->m->ls : NULL, &head,
+                              &p->pages, errp)) {
         return false;
     }
     p->flags = head.flags;

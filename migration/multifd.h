@@ -64,7 +64,9 @@ bool multifd_packet_check_lead(const StreamMultiFDPacket *packet,
 
 /*
  * Checks everything about a packet that came in, and takes it apart: magic,
- * version, counts, block, offsets, payload size. @ls has the blocks.
+ * version, counts, block, offsets, payload size. @ls has the blocks; NULL
+ * before the first sync point, when their sizes are the loading thread's, and
+ * pages are refused.
  */
 bool multifd_packet_parse(const StreamMultiFDPacket *packet,
                           RAMLoadState *ls, MultiFDPacketHead *head,
