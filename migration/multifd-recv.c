@@ -83,31 +83,50 @@ static void recv_fail(MultiFDRecvParams *p, Error *err)
 
 /* --- A receiver's thread -------------------------------------------------- */
 
-/* A packet of another kind is refused as soon as it says so. */
-static bool recv_rest_of_head(MultiFDRecvParams *p, size_t have_bytes,
-                              Error **errp)
+/*
+ * Some writers send one more SYNC behind the last marker. Nobody needs it, so
+ * it may be cut off where the input ends.
+ */
+static bool may_be_cut(const MultiFDRecvParams *p, size_t have_bytes)
 {
-    uint8_t *packet = (uint8_t *)&p->packet;
-
-    if (have_bytes < MULTIFD_LEAD_BYTES) {
-        if (!qio_channel_read_all(p->c, packet + have_bytes,
-                                  MULTIFD_LEAD_BYTES - have_bytes, errp)) {
-            return false;
-        }
-        have_bytes = MULTIFD_LEAD_BYTES;
-    }
-    return multifd_packet_check_lead(&p->packet, errp) &&
-           qio_channel_read_all(p->c, packet + have_bytes,
-                                sizeof(p->packet) - have_bytes, errp);
+    return finishing(p->m) && p->synced && !p->unsynced_pages &&
+           (have_bytes < MULTIFD_LEAD_BYTES ||
+            (GUINT32_FROM_BE(p->packet.flags) & MULTIFD_FLAG_SYNC));
 }
 
-/* *@end: the input ended between packets. */
+/*
+ * *@end: the input ended where it may. A packet of another kind is refused as
+ * soon as it says so.
+ */
 static bool recv_head(MultiFDRecvParams *p, bool *end, Error **errp)
 {
-    ssize_t n = qio_channel_read(p->c, &p->packet, sizeof(p->packet), errp);
+    uint8_t *packet = (uint8_t *)&p->packet;
+    size_t have_bytes = 0;
 
-    *end = n == 0;
-    return n <= 0 ? n == 0 : recv_rest_of_head(p, (size_t)n, errp);
+    *end = false;
+    while (have_bytes < sizeof(p->packet)) {
+        ssize_t n = qio_channel_read(p->c, packet + have_bytes,
+                                     sizeof(p->packet) - have_bytes, errp);
+
+        if (n < 0) {
+            return false;
+        }
+        if (n == 0) {
+            *end = !have_bytes || may_be_cut(p, have_bytes);
+            if (!*end) {
+                error_setg(errp, "the input ended after %zu of the packet's "
+                                 "%zu octets",
+                           have_bytes, sizeof(p->packet));
+            }
+            return *end;
+        }
+        have_bytes += (size_t)n;
+        if (have_bytes >= MULTIFD_LEAD_BYTES &&
+            !multifd_packet_check_lead(&p->packet, errp)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool check_method(const MultiFDRecvParams *p, Error **errp)

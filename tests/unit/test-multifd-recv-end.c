@@ -91,19 +91,68 @@ static void test_endless(void)
     target_free(target);
 }
 
+/* The rest of the last SYNC, that has no marker, may still be on its way. */
+static void test_part_of_sync(void)
+{
+    static const size_t lens[] = { 1, 11, 12, 319, 1343 };
+    const StreamMultiFDPacket packet = packet_of(MULTIFD_FLAG_SYNC, 0, 0, 0);
+
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(lens); i++) {
+        Target *target = target_new(2);
+
+        sync_all(target);
+        put_page(target, 0, 0, 5);
+        sync_all(target);
+        put(target, 1, &packet, lens[i / 2]);
+        if (i % 2) {
+            put(target, 0, &packet, lens[i / 2]);
+        }
+        g_assert_true(multifd_recv_finish(target->m, NULL));
+        g_assert_null(target->t->incoming.error);
+        target_free(target);
+    }
+}
+
 /* What comes last is bad, and may be looked at when the end is. */
-static void test_bad_behind(void)
+static void bad_behind(const StreamMultiFDPacket *packet, size_t len_bytes,
+                       const char *part)
 {
     for (unsigned i = 0; i < 200; i++) {
         Target *target = target_new(2);
 
         sync_all(target);
-        put(target, 1, "bad", 3);
+        put(target, 1, packet, len_bytes);
         hang_up(target, 1);
         g_assert_false(multifd_recv_finish(target->m, NULL));
-        check_failed(target, "multifd channel 1, packet 1: ");
+        check_failed(target, part);
         target_free(target);
     }
+}
+
+static void test_bad_behind(void)
+{
+    StreamMultiFDPacket packet = packet_of(0, 0, 1, 0);
+
+    bad_behind(&packet, 100, "multifd channel 1, packet 1: the input ended "
+                             "after 100 of the packet's 1344 octets");
+    packet.magic = 0;
+    bad_behind(&packet, MULTIFD_LEAD_BYTES,
+               "multifd channel 1, packet 1: magic is 0x00000000");
+}
+
+/* A part of a SYNC is no end where pages were sent since the last. */
+static void test_part_behind_pages(void)
+{
+    const StreamMultiFDPacket packet = packet_of(MULTIFD_FLAG_SYNC, 0, 0, 0);
+    Target *target = target_new(1);
+
+    sync_all(target);
+    put_page(target, 0, 1, 5);
+    wait_packets(target, 0, 2);
+    put(target, 0, &packet, 100);
+    g_assert_false(multifd_recv_finish(target->m, NULL));
+    check_failed(target, "packet 2: the input ended after 100");
+    target_free(target);
 }
 
 /* --- Ends ----------------------------------------------------------------- */
@@ -284,6 +333,9 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-recv-end/end", test_end);
     g_test_add_func("/multifd-recv-end/pages-behind", test_pages_behind);
     g_test_add_func("/multifd-recv-end/endless", test_endless);
+    g_test_add_func("/multifd-recv-end/part-of-sync", test_part_of_sync);
+    g_test_add_func("/multifd-recv-end/part-behind-pages",
+                    test_part_behind_pages);
     g_test_add_func("/multifd-recv-end/bad-behind", test_bad_behind);
     g_test_add_func("/multifd-recv-end/cut", test_cut);
     g_test_add_func("/multifd-recv-end/before-sync", test_ends_before_sync);
