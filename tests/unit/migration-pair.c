@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See migration-pair.h. */
 #include "qemu/osdep.h"
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "io/channel-socket.h"
 #include "migration-pair.h"
 #include "qapi/qapi-events.h"
 #include "system/runstate.h"
+#include "tcp-pair.h"
 
 static void collect_event(void *opaque, int event, struct json_object *obj)
 {
@@ -100,22 +99,10 @@ Pair *pair_new(void)
 
 void pair_use_tcp(Pair *p)
 {
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    struct sockaddr *sa = (struct sockaddr *)&addr;
-    socklen_t len = sizeof(addr);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int fds[2] = { socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     Side *sides[2] = { &p->src, &p->dst };
+    int fds[2];
 
-    g_assert_cmpint(bind(listener, sa, len), ==, 0);
-    g_assert_cmpint(listen(listener, 1), ==, 0);
-    g_assert_cmpint(getsockname(listener, sa, &len), ==, 0);
-    g_assert_cmpint(connect(fds[0], sa, len), ==, 0);
-    fds[1] = accept(listener, NULL, NULL);
-    close(listener);
+    tcp_pair_new(fds, 0);
     for (int i = 0; i < 2; i++) {
         QIOChannel *ioc = qio_channel_socket_new_fd(fds[i], NULL);
 

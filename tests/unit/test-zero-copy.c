@@ -4,7 +4,6 @@
  * On loopback the kernel copies all that arrives, and nothing that does not.
  */
 #include "qemu/osdep.h"
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -16,36 +15,12 @@
 #include "io/channel-socket.h"
 #include "migration-pair.h"
 #include "system/runstate.h"
+#include "tcp-pair.h"
 
 #define SMALL_BUFFER_BYTES 4096
 #define LARGE_BUFFER_BYTES (8 * MiB)
 
 /* --- Connections ---------------------------------------------------------- */
-
-/* fds[0] is to write to; @window: what fds[1] takes unread, 0 for the usual */
-static void tcp_fds(int fds[2], int window)
-{
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    struct sockaddr *sa = (struct sockaddr *)&addr;
-    socklen_t len = sizeof(addr);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (window) {
-        g_assert_cmpint(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &window,
-                                   sizeof(window)), ==, 0);
-    }
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(bind(listener, sa, len), ==, 0);
-    g_assert_cmpint(listen(listener, 1), ==, 0);
-    g_assert_cmpint(getsockname(listener, sa, &len), ==, 0);
-    g_assert_cmpint(connect(fds[0], sa, len), ==, 0);
-    fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    g_assert_cmpint(fds[1], >=, 0);
-    close(listener);
-}
 
 static QIOChannel *channel(int fd)
 {
@@ -101,7 +76,7 @@ static bool have_zero_copy(void)
     QIOChannel *ioc;
     bool have;
 
-    tcp_fds(fds, 0);
+    tcp_pair_new(fds, 0);
     ioc = channel(fds[0]);
     have = qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY);
     qio_channel_unref(ioc);
@@ -161,7 +136,7 @@ static void test_contents(void)
         bool copied;
         Error *err = NULL;
 
-        tcp_fds(fds, SMALL_BUFFER_BYTES * 16);
+        tcp_pair_new(fds, SMALL_BUFFER_BYTES * 16);
         a = channel(fds[0]);
         b = channel(fds[1]);
         qio_channel_set_blocking(a, !non_blocking, NULL);
@@ -194,7 +169,7 @@ static QIOChannel *stuck_channel_full(int *peer, bool *large)
 {
     int fds[2], size = LARGE_BUFFER_BYTES;
 
-    tcp_fds(fds, SMALL_BUFFER_BYTES);
+    tcp_pair_new(fds, SMALL_BUFFER_BYTES);
     *large = setsockopt(fds[0], SOL_SOCKET, SO_SNDBUFFORCE, &size,
                         sizeof(size)) == 0;
     if (!*large) {
@@ -464,7 +439,7 @@ static void start_multifd(Pair *p, bool tcp)
         if (tcp) {
             int fds[2];
 
-            tcp_fds(fds, 0);
+            tcp_pair_new(fds, 0);
             src[i] = channel(fds[0]);
             dst[i] = channel(fds[1]);
         } else {
