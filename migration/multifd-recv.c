@@ -217,6 +217,10 @@ static bool recv_packet(MultiFDRecvParams *p, Error **errp)
                               &p->pages, errp)) {
         return false;
     }
+    if (!p->pages.num && !(head.flags & MULTIFD_FLAG_SYNC) &&
+        finishing(p->m)) {
+        return false; /* A peer may go on with these for ever. */
+    }
     p->flags = head.flags;
     p->next_packet_size = head.next_packet_size;
     trace_multifd_recv(p->id, head.packet_num, p->pages.normal_num,
@@ -301,8 +305,8 @@ static void join_all(MultiFDRecv *m)
 }
 
 /*
- * What has come goes to the receivers before the end does, as far as a SYNC or
- * pages, which is the end, too.
+ * What has come goes to the receivers before the end does. Over TCP more may
+ * follow it; so the first packet is an end, too.
  */
 static bool let_finish(MultiFDRecv *m, Error **errp)
 {

@@ -5,11 +5,12 @@
 #include "io/channel-socket.h"
 #include "multifd-target.h"
 #include "qemu/thread.h"
+#include "tcp-pair.h"
 
 /* --- Life ----------------------------------------------------------------- */
 
-Target *target_with(unsigned n, MultiFDCompression compression,
-                    const MultiFDMethods *ops)
+/* Without channels. */
+static Target *target_alone(unsigned n, MultiFDCompression compression)
 {
     Target *target = g_new0(Target, 1);
 
@@ -17,6 +18,21 @@ Target *target_with(unsigned n, MultiFDCompression compression,
     target->ram = test_vm_add_block(target->t, "ram", TARGET_PAGES * PAGE);
     target->t->incoming.config.multifd_compression = compression;
     target->n = n;
+    return target;
+}
+
+static void target_connect(Target *target)
+{
+    target->m = multifd_recv_new(&target->t->incoming, target->in, target->n);
+    g_assert_cmpuint(multifd_recv_channels(target->m), ==, target->n);
+    target->t->incoming.multifd = target->m;
+}
+
+Target *target_with(unsigned n, MultiFDCompression compression,
+                    const MultiFDMethods *ops)
+{
+    Target *target = target_alone(n, compression);
+
     for (unsigned i = 0; i < n; i++) {
         QIOChannel *inner;
 
@@ -26,9 +42,24 @@ Target *target_with(unsigned n, MultiFDCompression compression,
     if (ops) {
         multifd_register_ops(&target->t->multifd_methods, compression, ops);
     }
-    target->m = multifd_recv_new(&target->t->incoming, target->in, n);
-    g_assert_cmpuint(multifd_recv_channels(target->m), ==, n);
-    target->t->incoming.multifd = target->m;
+    target_connect(target);
+    return target;
+}
+
+Target *target_new_tcp(unsigned n)
+{
+    Target *target = target_alone(n, MULTI_FD_COMPRESSION_NONE);
+
+    for (unsigned i = 0; i < n; i++) {
+        int fds[2];
+
+        tcp_pair_new(fds, 0);
+        target->out[i] = qio_channel_socket_new_fd(fds[0], NULL);
+        target->in[i] =
+            channel_gate_new(qio_channel_socket_new_fd(fds[1], NULL));
+    }
+    target_connect(target);
+    g_assert_true(ram_load_setup(NULL, &target->t->vm, NULL));
     return target;
 }
 

@@ -36,6 +36,8 @@ Target *target_with(unsigned n, MultiFDCompression compression,
                     const MultiFDMethods *ops);
 /* Nothing is packed; threads run. */
 Target *target_new(unsigned n);
+/* The same, with channels over TCP. */
+Target *target_new_tcp(unsigned n);
 void target_free(Target *target);
 
 /* Receivers have failed with a text that has @part. Joins them. */
