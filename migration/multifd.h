@@ -212,7 +212,11 @@ struct MultiFDMethods {
      * p->config. May be NULL. send_cleanup() follows success only.
      */
     bool (*send_setup)(MultiFDSendParams *p, Error **errp);
-    /* Source, main thread, after the sender was joined. May be NULL. */
+    /*
+     * Source, once for each success of send_setup(): main thread behind the
+     * join, or the migration thread if its sender could not be started. Nobody
+     * else uses @p meanwhile. May be NULL.
+     */
     void (*send_cleanup)(MultiFDSendParams *p);
     /*
      * Source, sender's thread, for each packet with normal pages: appends the
@@ -226,9 +230,14 @@ struct MultiFDMethods {
 
     /*
      * Destination, loading thread, once per channel: allocate p->data. May be
-     * NULL. recv_cleanup() follows success only, after the join.
+     * NULL. recv_cleanup() follows success only.
      */
     bool (*recv_setup)(MultiFDRecvParams *p, Error **errp);
+    /*
+     * Destination, once for each success of recv_setup(): loading or main
+     * thread, behind the join or if its receiver could not be started. Nobody
+     * else uses @p meanwhile. May be NULL.
+     */
     void (*recv_cleanup)(MultiFDRecvParams *p);
     /*
      * Destination, receiver's thread, for each packet with normal pages:
