@@ -182,7 +182,6 @@ static bool wait_at_sync(MultiFDRecvParams *p)
     MultiFDRecv *m = p->m;
     bool go_on;
 
-    p->unsynced_pages = 0;
     p->synced = true;
     g_mutex_lock(&m->lock);
     p->status = MULTIFD_RECV_AT_SYNC;
@@ -193,6 +192,9 @@ static bool wait_at_sync(MultiFDRecvParams *p)
     }
     go_on = !m->exiting && p->status != MULTIFD_RECV_AT_SYNC;
     g_mutex_unlock(&m->lock);
+    if (go_on) {
+        p->unsynced_pages = 0;
+    }
     return go_on;
 }
 

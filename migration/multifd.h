@@ -195,7 +195,7 @@ typedef struct MultiFDRecvParams {
     MultiFDPages pages;
     struct iovec iov[MULTIFD_IOV_MAX];
     bool synced; /* was at a SYNC: the block list is known */
-    uint64_t unsynced_pages; /* since the last SYNC */
+    uint64_t unsynced_pages; /* since the last sync point */
     void *data; /* the method's */
 
     MultiFDTally received; /* the receiver's */

@@ -43,17 +43,24 @@ static void test_end(void)
     target_free(target);
 }
 
-static void test_pages_behind(void)
+/* Of SYNCs behind the last sync point, on no packet, this one, or the next. */
+static void pages_behind(uint32_t flags, bool sync_follows)
 {
+    const StreamMultiFDPacket packet = packet_of(flags, 1, 1, 0);
+
     /* Whether the receiver has looked already, or has yet to. */
     for (unsigned i = 0; i < 200; i++) {
         Target *target = target_new(2);
         Error *err = NULL;
 
         sync_all(target);
-        put_page(target, 1, 1, 5);
+        put(target, 1, &packet, sizeof(packet));
+        put_fill(target, 1, 1, 5);
+        if (sync_follows) {
+            put_sync(target, 1);
+        }
         if (i % 2) {
-            wait_packets(target, 1, 2);
+            wait_packets(target, 1, sync_follows ? 3 : 2);
         }
         g_assert_false(multifd_recv_finish(target->m, &err));
         if (target->t->incoming.error) {
@@ -65,6 +72,13 @@ static void test_pages_behind(void)
         check_page(target, 1, target->t->stopped_reading ? 0 : 5);
         target_free(target);
     }
+}
+
+static void test_pages_behind(void)
+{
+    pages_behind(0, false);
+    pages_behind(0, true);
+    pages_behind(MULTIFD_FLAG_SYNC, false);
 }
 
 /* However much comes behind the end, one packet is looked at. */
