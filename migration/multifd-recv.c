@@ -85,13 +85,16 @@ static void recv_fail(MultiFDRecvParams *p, Error *err)
 
 /*
  * Some writers send one more SYNC behind the last marker. Nobody needs it, so
- * it may be cut off where the input ends.
+ * it may be cut off where the input ends. What has not come counts as zero.
  */
 static bool may_be_cut(const MultiFDRecvParams *p, size_t have_bytes)
 {
+    const StreamMultiFDPacket *packet = &p->packet;
+
     return finishing(p->m) && p->synced && !p->unsynced_pages &&
            (have_bytes < MULTIFD_LEAD_BYTES ||
-            (GUINT32_FROM_BE(p->packet.flags) & MULTIFD_FLAG_SYNC));
+            (GUINT32_FROM_BE(packet->flags) & MULTIFD_FLAG_SYNC)) &&
+           !packet->normal_pages && !packet->zero_pages;
 }
 
 /*
@@ -104,6 +107,8 @@ static bool recv_head(MultiFDRecvParams *p, bool *end, Error **errp)
     size_t have_bytes = 0;
 
     *end = false;
+    p->packet.normal_pages = 0;
+    p->packet.zero_pages = 0;
     while (have_bytes < sizeof(p->packet)) {
         ssize_t n = qio_channel_read(p->c, packet + have_bytes,
                                      sizeof(p->packet) - have_bytes, errp);

@@ -151,6 +151,12 @@ static void test_bad_behind(void)
 
     bad_behind(&packet, 100, "multifd channel 1, packet 1: the input ended "
                              "after 100 of the packet's 1344 octets");
+    /* Writers before 9.0 have pages and SYNC in one packet. */
+    packet = packet_of(MULTIFD_FLAG_SYNC, 0, 1, 0);
+    bad_behind(&packet, 20, "packet 1: the input ended after 20");
+    bad_behind(&packet, 1343, "packet 1: the input ended after 1343");
+    packet = packet_of(MULTIFD_FLAG_SYNC, 0, 0, 1);
+    bad_behind(&packet, 36, "packet 1: the input ended after 36");
     packet.magic = 0;
     bad_behind(&packet, MULTIFD_LEAD_BYTES,
                "multifd channel 1, packet 1: magic is 0x00000000");
