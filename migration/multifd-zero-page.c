@@ -46,7 +46,9 @@ void multifd_zero_page_detect(MultiFDPages *pages)
 
 void multifd_zero_page_clear(const MultiFDPages *pages)
 {
+    RAMLoadHole hole = {};
+
     for (uint32_t i = pages->normal_num; i < pages->num; i++) {
-        ram_load_zero_page(pages->lb, pages->offset[i]);
+        ram_load_zero_page(pages->lb, pages->offset[i], &hole);
     }
 }

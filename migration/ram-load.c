@@ -226,6 +226,7 @@ static size_t load_zero_run(RAMLoadBlock *lb, const uint8_t *p, size_t avail)
 {
     const uint64_t end = ROUND_DOWN(lb->block->used_bytes, TARGET_PAGE_SIZE);
     const uint8_t *start = p;
+    RAMLoadHole hole = {};
 
     for (; avail >= ZERO_RECORD_BYTES; avail -= ZERO_RECORD_BYTES) {
         uint64_t word = ldq_be_p(p);
@@ -235,7 +236,7 @@ static size_t load_zero_run(RAMLoadBlock *lb, const uint8_t *p, size_t avail)
             offset >= end) {
             break;
         }
-        ram_load_zero_page(lb, offset);
+        ram_load_zero_page(lb, offset, &hole);
         p += ZERO_RECORD_BYTES;
     }
     return p - start;
@@ -320,7 +321,7 @@ static bool load_page_record(RAMLoadState *ls, QEMUFile *f, uint64_t word,
             return false;
         }
         if (qemu_file_ok(f, NULL)) {
-            ram_load_zero_page(lb, offset);
+            ram_load_zero_page(lb, offset, &(RAMLoadHole){});
         }
     }
     return qemu_file_ok(f, errp);

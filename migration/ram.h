@@ -71,13 +71,24 @@ static inline bool ram_load_touched(const RAMLoadBlock *lb, uint64_t page)
            test_bit_atomic(page, lb->block->dirty);
 }
 
+/* Of a file, found by the page before; {0} if there was none. */
+typedef struct RAMLoadHole {
+    uint64_t start;
+    uint64_t end;
+} RAMLoadHole;
+
 /* Writes only where something is, reads only where something may be. */
-static inline void ram_load_zero_page(RAMLoadBlock *lb, uint64_t offset)
+static inline void ram_load_zero_page(RAMLoadBlock *lb, uint64_t offset,
+                                      RAMLoadHole *hole)
 {
     uint8_t *host = lb->block->host + offset;
 
-    if (ram_load_touched(lb, offset >> TARGET_PAGE_BITS) &&
-        !buffer_is_zero(host, TARGET_PAGE_SIZE)) {
+    if (!ram_load_touched(lb, offset >> TARGET_PAGE_BITS) ||
+        (offset >= hole->start && offset < hole->end)) {
+        return;
+    }
+    *hole = (RAMLoadHole){ offset, ram_block_hole_end(lb->block, offset) };
+    if (hole->end == offset && !buffer_is_zero(host, TARGET_PAGE_SIZE)) {
         memset(host, 0, TARGET_PAGE_SIZE);
     }
 }

@@ -129,7 +129,7 @@ static bool scan_private(const RAMBlock *block, unsigned long *populated,
     return ok;
 }
 
-/* Moves the descriptor's position, which nobody else uses. */
+/* Moves the descriptor's position, which nobody uses. */
 static bool scan_file(const RAMBlock *block, unsigned long *populated)
 {
     off_t start = block->fd_offset;
@@ -191,4 +191,20 @@ void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
     }
     ram_block_mask_unpopulated_by(block, bitmap,
                                   RAM_POPULATED_SCAN | RAM_POPULATED_PAGEMAP);
+}
+
+uint64_t ram_block_hole_end(const RAMBlock *block, uint64_t offset)
+{
+    off_t at = (off_t)(block->fd_offset + offset);
+    off_t data;
+
+    if (!block->shared || !block->named_file) {
+        return offset;
+    }
+    data = lseek(block->fd, at, SEEK_DATA);
+    if (data < 0) {
+        return errno == ENXIO ? block->used_bytes : offset;
+    }
+    return MIN(offset + ROUND_DOWN((uint64_t)(data - at), TARGET_PAGE_SIZE),
+               block->used_bytes);
 }

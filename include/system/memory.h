@@ -180,4 +180,13 @@ bool ram_block_release_first(RAMBlock *block, bool *lost, Error **errp);
  */
 void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap);
 
+/*
+ * A shared file with a name may have holes, which read as zeros, and reading
+ * fills them: where the one ends that the page at @offset lies in, in whole
+ * pages. @offset if there is none, for other memory, and where the kernel does
+ * not tell. Others can write to the file, so that the answer is one of this
+ * moment. Any thread.
+ */
+uint64_t ram_block_hole_end(const RAMBlock *block, uint64_t offset);
+
 #endif

@@ -172,6 +172,11 @@ void ram_block_mask_unpopulated(RAMBlock *block, unsigned long *bitmap)
     }
 }
 
+uint64_t ram_block_hole_end(const RAMBlock *block, uint64_t offset)
+{
+    return offset;
+}
+
 /* --- the clock --- */
 
 int64_t clock_host_ns(void)

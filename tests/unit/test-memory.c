@@ -362,6 +362,34 @@ static void test_populated_shared(void)
     vm_free(vm);
 }
 
+/* Others may write to such a file, so that nothing is known for long. */
+static void test_populated_named(void)
+{
+    VM *vm = vm_new(NULL);
+    RAMBlock *ram = memfd_block(vm, true);
+    uint64_t pages = ram_block_pages(ram);
+    g_autofree unsigned long *bitmap = bitmap_new(pages);
+
+    ram->host[3 * PAGE + 5] = 1;
+    g_assert_cmpuint(ram_block_hole_end(ram, 700 * PAGE), ==, 700 * PAGE);
+    ram->named_file = true;
+    bitmap_set(bitmap, 0, pages);
+    ram_block_mask_unpopulated(ram, bitmap);
+    g_assert_cmpuint(bitmap_count(bitmap, 0, pages), ==, pages);
+    g_assert_cmpuint(ram_block_hole_end(ram, 3 * PAGE), ==, 3 * PAGE);
+    if (ram_block_hole_end(ram, 2 * PAGE) == 2 * PAGE) {
+        g_test_skip("SEEK_DATA does not tell about pages here");
+        vm_free(vm);
+        return;
+    }
+    g_assert_cmpuint(ram_block_hole_end(ram, 0), ==, 3 * PAGE);
+    g_assert_cmpuint(ram_block_hole_end(ram, 700 * PAGE), ==, pages * PAGE);
+    g_assert_cmpint(pwrite(ram->fd, "x", 1, 1 * MiB + 700 * PAGE), ==, 1);
+    g_assert_cmpuint(ram_block_hole_end(ram, 4 * PAGE), ==, 700 * PAGE);
+    g_assert_cmpuint(ram_block_hole_end(ram, 700 * PAGE), ==, 700 * PAGE);
+    vm_free(vm);
+}
+
 static void test_populated_private_file(void)
 {
     VM *vm = vm_new(NULL);
@@ -387,6 +415,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/dirty", test_dirty);
     g_test_add_func("/memory/dirty-race", test_dirty_race);
     g_test_add_func("/memory/populated/anon", test_populated_anon);
+    g_test_add_func("/memory/populated/named", test_populated_named);
     g_test_add_func("/memory/populated/ways", test_populated_ways);
     g_test_add_func("/memory/populated/shared", test_populated_shared);
     g_test_add_func("/memory/populated/private-file",

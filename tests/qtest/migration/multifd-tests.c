@@ -246,6 +246,8 @@ static const MigrateCase cases[] = {
       .dst_args = "-uuid 11111111-1111-1111-1111-111111111111" },
     { .name = "more/backend/memfd", .listen = "unix:@D/mig", MULTIFD,
       .backend = "memfd", .quick = true, .end = migrate_end_sparse },
+    { .name = "more/backend/file", .listen = "unix:@D/mig", MULTIFD,
+      .backend = "file", .quick = true, .end = migrate_end_sparse },
     { .name = "more/release-ram", .listen = "unix:@D/mig", MULTIFD,
       .src_caps = "release-ram", .quick = true, .end = end_released },
     { .name = "more/query", .listen = "unix:@D/mig", MULTIFD,
