@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "migration-pair.h"
 #include "migration/misc.h"
@@ -26,6 +27,7 @@ typedef struct Script {
     void (*step)(struct Script *script, int64_t pass);
     void (*stopped)(struct Script *script);
     int64_t pass;
+    bool unused; /* the source's memory was never populated */
     uint64_t sent[CHANNELS]; /* packets, at some moment */
 } Script;
 
@@ -70,6 +72,10 @@ static void script_start(Script *script, ZeroPageDetection zero,
     Side *sides[2];
 
     script->p = pair_new();
+    if (script->unused) {
+        g_assert_cmpint(madvise(script->p->src.ram->host, PAIR_RAM_BYTES,
+                                MADV_DONTNEED), ==, 0);
+    }
     sides[0] = &script->p->src;
     sides[1] = &script->p->dst;
     pair_use_multifd(script->p, CHANNELS);
@@ -124,11 +130,23 @@ static uint64_t received_packets(Script *script, unsigned channel)
 
 /* --- ZERO records on the main channel ------------------------------------- */
 
-static void legacy_step(Script *script, int64_t pass)
+/* What was written so far is read. */
+static void hold_main(Script *script)
 {
     const MultiFDSend *send = script->p->src.vm->migration->multifd;
-    Side *dst = &script->p->dst;
 
+    channel_gate_stop_at(
+        script->p->dst.gate, CHANNEL_GATE_READ,
+        channel_gate_offset(script->p->src.gate, CHANNEL_GATE_WRITE),
+        CHANNEL_GATE_WAIT);
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        script->sent[i] =
+            qatomic_read(&multifd_send_channel(send, i)->sent.packets);
+    }
+}
+
+static void legacy_step(Script *script, int64_t pass)
+{
     switch (pass) {
     case 1:
         /* The second round has nothing but zero pages. */
@@ -136,14 +154,7 @@ static void legacy_step(Script *script, int64_t pass)
         fill(script, BUSY_PAGE, 0);
         break;
     case 2:
-        channel_gate_stop_at(
-            dst->gate, CHANNEL_GATE_READ,
-            channel_gate_offset(script->p->src.gate, CHANNEL_GATE_WRITE),
-            CHANNEL_GATE_WAIT);
-        for (unsigned i = 0; i < CHANNELS; i++) {
-            script->sent[i] = qatomic_read(
-                &multifd_send_channel(send, i)->sent.packets);
-        }
+        hold_main(script);
         fill(script, BUSY_PAGE, 0);
         break;
     case 3:
@@ -152,28 +163,49 @@ static void legacy_step(Script *script, int64_t pass)
     }
 }
 
-/*
- * The main channel is held before the second round, and the others go on as
- * far as they can: not beyond a round that had nothing for them.
- */
-static void test_legacy_zero(void)
+/* The first round has nothing but pages that nobody ever used. */
+static void unused_step(Script *script, int64_t pass)
 {
-    Script script = { .step = legacy_step };
+    if (pass == 1) {
+        hold_main(script);
+        fill(script, LOST_PAGE, 0xab);
+    }
+}
 
-    script_start(&script, ZERO_PAGE_DETECTION_LEGACY, "off");
-    wait_held(script.p->dst.gate, CHANNEL_GATE_READ);
+/*
+ * The main channel is held before a round, and the others go on as far as
+ * they can: not beyond a round that had nothing for them.
+ */
+static void legacy_run(Script *script)
+{
+    script_start(script, ZERO_PAGE_DETECTION_LEGACY, "off");
+    wait_held(script->p->dst.gate, CHANNEL_GATE_READ);
     for (unsigned i = 0; i < CHANNELS; i++) {
         gint64 end = g_get_monotonic_time() + PAIR_WAIT_MS * 1000LL;
 
         /* Its next packet is a SYNC, or the page. */
-        while (received_packets(&script, i) <= script.sent[i]) {
+        while (received_packets(script, i) <= script->sent[i]) {
             g_assert_cmpint(g_get_monotonic_time(), <, end);
             g_main_context_iteration(NULL, FALSE);
             g_thread_yield();
         }
     }
-    channel_gate_release(script.p->dst.gate, CHANNEL_GATE_READ);
-    script_end(&script);
+    channel_gate_release(script->p->dst.gate, CHANNEL_GATE_READ);
+    script_end(script);
+}
+
+static void test_legacy_zero(void)
+{
+    Script script = { .step = legacy_step };
+
+    legacy_run(&script);
+}
+
+static void test_legacy_unused(void)
+{
+    Script script = { .step = unused_step, .unused = true };
+
+    legacy_run(&script);
 }
 
 /* --- With the guest stopped ----------------------------------------------- */
@@ -273,6 +305,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
     g_test_add_func("/multifd-order/legacy-zero", test_legacy_zero);
+    g_test_add_func("/multifd-order/legacy-unused", test_legacy_unused);
     g_test_add_data_func("/multifd-order/final/round", "off", test_final);
     g_test_add_data_func("/multifd-order/final/section", "on", test_final);
     g_test_add_func("/multifd-order/final/last-sync", test_last_sync);
