@@ -7,6 +7,8 @@
 
 #include <signal.h>
 
+#include "io/channel-socket.h"
+#include "migration/qemu-file.h"
 #include "multifd-target.h"
 
 /* --- Sync points ---------------------------------------------------------- */
@@ -299,6 +301,83 @@ static void test_short_packet(void)
                "version is 0");
 }
 
+/* --- The main channel ----------------------------------------------------- */
+
+typedef struct MainChannel {
+    Target *target;
+    QEMUFile *f;
+} MainChannel;
+
+static void *load_main(void *opaque)
+{
+    MainChannel *c = opaque;
+    Target *target = c->target;
+
+    target->sync_ok =
+        ram_load_state(c->f, &target->t->vm, 4, &target->sync_error);
+    return NULL;
+}
+
+static void append_record(GByteArray *to, const char *head, uint8_t fill)
+{
+    g_autoptr(GByteArray) octets = test_octets(head);
+
+    g_byte_array_append(to, octets->data, octets->len);
+    g_byte_array_set_size(to, to->len + (guint)PAGE);
+    memset(to->data + to->len - PAGE, fill, PAGE);
+}
+
+/*
+ * After page 2 comes page 10, although page 3 might, which a channel loads
+ * while the main one waits for more.
+ */
+static void test_main_channel(void)
+{
+    Target *target = target_with(1, MULTI_FD_COMPRESSION_NONE, NULL);
+    g_autoptr(GByteArray) octets = g_byte_array_new();
+    g_autoptr(GByteArray) eos = test_octets("0000000000000010");
+    MainChannel c = { .target = target };
+    QIOChannel *out, *in;
+    GThread *thread;
+    size_t cut;
+
+    target->t->populated = bitmap_new(TARGET_PAGES);
+    g_assert_true(ram_load_setup(NULL, &target->t->vm, NULL));
+    append_record(octets,
+                  "0000000000010004 03 \"ram\" 0000000000010000"
+                  "0000000000000200 0000000000000008 03 \"ram\"", 1);
+    append_record(octets, "0000000000001028", 2);
+    cut = octets->len + 100;
+    append_record(octets, "0000000000002028", 3);
+    append_record(octets, "000000000000a028", 11);
+    g_byte_array_append(octets, eos->data, eos->len);
+
+    g_assert_true(qio_channel_pair_new(&out, &in, NULL));
+    in = channel_gate_new(in);
+    c.f = qemu_file_new_input(in);
+    channel_gate_stop_at(in, CHANNEL_GATE_READ, cut, CHANNEL_GATE_WAIT);
+    g_assert_true(qio_channel_write_all(out, octets->data, octets->len, NULL));
+    put_sync(target, 0);
+    thread = g_thread_new("main", load_main, &c);
+    g_assert_true(channel_gate_wait_arrived(in, CHANNEL_GATE_READ, 20000));
+    put_page(target, 0, 3, 4);
+    put_sync(target, 0);
+    wait_packets(target, 0, 3);
+    channel_gate_release(in, CHANNEL_GATE_READ);
+    g_thread_join(thread);
+    g_assert_true(target->sync_ok);
+    g_assert_true(multifd_recv_sync(target->m, NULL));
+    for (uint8_t page = 0; page < 4; page++) {
+        check_page(target, page, page + 1);
+    }
+    check_page(target, 4, 0);
+    check_page(target, 10, 11);
+    qemu_fclose(c.f, NULL);
+    qio_channel_unref(out);
+    qio_channel_unref(in);
+    target_free(target);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -310,6 +389,7 @@ int main(int argc, char **argv)
     g_test_add_func("/multifd-recv/old/with-pages", test_sync_with_pages);
     g_test_add_func("/multifd-recv/old/stale", test_stale_sync);
     g_test_add_func("/multifd-recv/zero-pages", test_zero_pages);
+    g_test_add_func("/multifd-recv/main-channel", test_main_channel);
     g_test_add_func("/multifd-recv/refused/first", test_pages_first);
     g_test_add_func("/multifd-recv/refused/method", test_wrong_method);
     g_test_add_func("/multifd-recv/refused/packet", test_bad_packet);
