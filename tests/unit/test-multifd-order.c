@@ -275,6 +275,53 @@ static void test_final(const void *each_section)
     script_end(&script);
 }
 
+/* What the senders hold is what remains; nothing else is dirty. */
+static void remaining_step(Script *script, int64_t pass)
+{
+    for (unsigned i = 0; pass == 1 && i < CHANNELS; i++) {
+        QIOChannel *gate = script->p->src.channels[i];
+
+        channel_gate_stop_at(gate, CHANNEL_GATE_WRITE,
+                             channel_gate_offset(gate, CHANNEL_GATE_WRITE),
+                             CHANNEL_GATE_WAIT);
+    }
+}
+
+static bool sync_requested(VM *vm)
+{
+    const MultiFDSend *send = vm->migration->multifd;
+
+    return send &&
+           qatomic_read(&multifd_send_channel(send, 0)->pending_sync);
+}
+
+static void test_remaining(void)
+{
+    Script script = { .step = remaining_step };
+    gint64 end = g_get_monotonic_time() + PAIR_WAIT_MS * 1000LL;
+    bool requested = false;
+    VM *vm;
+
+    script_start(&script, ZERO_PAGE_DETECTION_MULTIFD, "on");
+    vm = script.p->src.vm;
+    wait_held(script.p->src.channels[0], CHANNEL_GATE_WRITE);
+    /* At the end of the section. */
+    while (!requested) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_main_context_iteration(NULL, FALSE);
+        bql_lock(vm);
+        requested = sync_requested(vm);
+        bql_unlock(vm);
+    }
+    g_assert_cmpuint(
+        qatomic_read(&vm->migration->counters.remaining_pages), ==,
+        PAIR_RAM_BYTES / PAGE);
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        channel_gate_release(script.p->src.channels[i], CHANNEL_GATE_WRITE);
+    }
+    script_end(&script);
+}
+
 /* Nothing is left to send: a channel is held at END's sync point. */
 static void last_sync_stopped(Script *script)
 {
@@ -309,5 +356,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/multifd-order/final/round", "off", test_final);
     g_test_add_data_func("/multifd-order/final/section", "on", test_final);
     g_test_add_func("/multifd-order/final/last-sync", test_last_sync);
+    g_test_add_func("/multifd-order/remaining", test_remaining);
     return g_test_run();
 }
