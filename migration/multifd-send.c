@@ -39,9 +39,9 @@ struct MultiFDSend {
     /* [own: mig] */
     MultiFDJob *job; /* being filled */
     unsigned next_channel;
-    uint64_t handed_pages;
+    uint64_t handed_bytes; /* job_bytes() of all jobs */
 
-    uint64_t done_pages; /* [atomic] relaxed: of handed_pages */
+    uint64_t done_bytes; /* [atomic] relaxed: of handed_bytes */
 };
 
 /* --- Ending --------------------------------------------------------------- */
@@ -109,6 +109,16 @@ static bool send_ok(MultiFDSend *m, Error **errp)
 }
 
 /* --- A sender's thread ---------------------------------------------------- */
+
+/*
+ * Octets on the wire, as if no page turned out to be zero or could be packed;
+ * of pages known to be zero there are only offsets.
+ */
+static uint64_t job_bytes(const MultiFDJob *job)
+{
+    return job->pages *
+           (job->known_zero ? sizeof(uint64_t) : TARGET_PAGE_SIZE);
+}
 
 static bool sends_zero_copy(const MultiFDSendParams *p)
 {
@@ -250,7 +260,7 @@ static bool send_step(MultiFDSendParams *p, Error **errp)
         if (!send_job(p, errp)) {
             return false;
         }
-        qatomic_fetch_add_relaxed(&p->m->done_pages, p->job->pages);
+        qatomic_fetch_add_relaxed(&p->m->done_bytes, job_bytes(p->job));
         qatomic_store_release(&p->pending_job, false);
         qemu_sem_post(&p->m->channels_ready);
     } else if (qatomic_load_acquire(&p->pending_sync)) {
@@ -340,7 +350,7 @@ bool multifd_send_flush(MultiFDSend *m, Error **errp)
     p = free_channel(m);
     m->job = p->job;
     m->job->block = NULL;
-    m->handed_pages += job->pages;
+    m->handed_bytes += job_bytes(job);
     p->job = job;
     qatomic_store_release(&p->pending_job, true);
     qemu_sem_post(&p->sem);
@@ -414,7 +424,7 @@ bool multifd_send_sync(MultiFDSend *m, Error **errp)
             return false;
         }
     }
-    trace_multifd_send_sync(m->handed_pages);
+    trace_multifd_send_sync(qatomic_read_relaxed(&m->packet_num));
     return true;
 }
 
@@ -430,9 +440,8 @@ Error *multifd_send_own_error(MultiFDSend *m)
 
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m)
 {
-    uint64_t pages = m->handed_pages - qatomic_read_relaxed(&m->done_pages);
-
-    return (pages + (m->job->block ? m->job->pages : 0)) << TARGET_PAGE_BITS;
+    return m->handed_bytes - qatomic_read_relaxed(&m->done_bytes) +
+           (m->job->block ? job_bytes(m->job) : 0);
 }
 
 bool multifd_send_wait_idle(MultiFDSend *m, Error **errp)

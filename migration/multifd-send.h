@@ -52,7 +52,10 @@ bool multifd_send_sync(MultiFDSend *m, Error **errp);
  */
 Error *multifd_send_own_error(MultiFDSend *m);
 
-/* Guest memory that senders have not dealt with. */
+/*
+ * What senders have not dealt with, as octets on the wire if no page turns out
+ * to be zero or can be packed.
+ */
 uint64_t multifd_send_queued_bytes(const MultiFDSend *m);
 /* Waits until they have dealt with all that is queued. */
 bool multifd_send_wait_idle(MultiFDSend *m, Error **errp);

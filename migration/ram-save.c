@@ -40,7 +40,7 @@ static uint64_t dirty_pages(const RAMState *rs)
     return pages;
 }
 
-/* With what waits in the senders' queues, as if none of it were zero. */
+/* With what waits in the senders' queues. */
 static uint64_t unsent_bytes(const RAMState *rs)
 {
     return (dirty_pages(rs) << TARGET_PAGE_BITS) +
@@ -371,8 +371,7 @@ bool ram_save_setup(QEMUFile *f, void *opaque, Error **errp)
 
 /*
  * With the guest stopped there is no limit. Else what the slice has room for,
- * counting what waits in multifd's queues as if
- * nothing of it were zero or could be packed.
+ * without what waits in multifd's queues.
  */
 static bool room(RAMState *rs, uint64_t *left_bytes, Error **errp)
 {

@@ -451,7 +451,10 @@ static void test_known_zero(void)
         g_assert_cmpint(mprotect(s->ram->host, BLOCK_PAGES * PAGE, PROT_NONE),
                         ==, 0);
         g_assert_true(multifd_queue_run(s->m, s->ram, &run, true, NULL));
+        /* Their offsets are all that there is to send. */
+        g_assert_cmpuint(multifd_send_queued_bytes(s->m), ==, 8 * BLOCK_PAGES);
         g_assert_true(multifd_send_sync(s->m, NULL));
+        g_assert_cmpuint(multifd_send_queued_bytes(s->m), ==, 0);
         g_assert_cmpuint(s->t->source.counters.zero_pages, ==, BLOCK_PAGES);
         source_end(s);
         for (unsigned c = 0; c < 2; c++) {
